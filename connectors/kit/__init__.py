@@ -1,0 +1,1 @@
+"""What connectors share and that knows no system."""

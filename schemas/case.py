@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, field_validator
 
 from schemas.attachment import Attachment, Note
-from schemas.base import Identifier, Instant, Model, Personal
+from schemas.base import GrowingVocabulary, Identifier, Instant, Json, Model, Personal
 from schemas.decision import Decision
 from schemas.person import Person
 from schemas.place import NisCode, Place
@@ -22,7 +22,7 @@ Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
 """A case by the name we give the CRM; unique there."""
 
 
-class Kind(StrEnum):
+class Kind(GrowingVocabulary):
     """What sort of thing a case is."""
 
     REPORT = "report"
@@ -63,10 +63,10 @@ class Dates(Model):
 
 
 class Link(Model):
-    """An address where a person or a system finds more."""
+    """An address where a person or a system finds more; it may carry an access token and is treated as personal."""
 
     relation: Identifier
-    href: str
+    href: Personal[str]
     title: Localised | None = None
 
 
@@ -79,7 +79,11 @@ class Remark(Model):
 
 
 class CaseFacts(Model):
-    """What is known of a case. ``None`` means *not said*, never *empty*: it clears nothing that another door said."""
+    """What is known of a case. ``None`` means *not said*, never *empty*: it clears nothing that another door said.
+
+    ``extra`` is what the source said beyond this vocabulary; nobody knows what a new field of theirs will hold, so it
+    is treated as personal.
+    """
 
     category: tuple[Category, ...] | None = None
     status: Status | None = None
@@ -92,7 +96,7 @@ class CaseFacts(Model):
     dates: Dates | None = None
     source_deadline: Instant | None = None
     links: tuple[Link, ...] | None = None
-    extra: dict[str, JsonValue] | None = None
+    extra: Personal[dict[str, Json] | None] = None
     remarks: tuple[Remark, ...] | None = None
 
     @field_validator("category")

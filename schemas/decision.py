@@ -1,9 +1,8 @@
 """What the routing rules decided for a case, and which rule it was."""
 
-from datetime import timedelta
 from enum import StrEnum
 
-from schemas.base import Identifier, Model
+from schemas.base import Duration, Identifier, Model
 from schemas.text import Language
 
 
@@ -22,7 +21,7 @@ class Decision(Model):
     case_type: Identifier
     department: Identifier
     priority: Priority = Priority.NORMAL
-    within: timedelta | None = None
+    within: Duration | None = None
     destination: Identifier
     tags: tuple[Identifier, ...] = ()
     language: Language | None = None

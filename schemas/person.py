@@ -1,12 +1,10 @@
 """People in a case: each field that tells who somebody is is marked as personal."""
 
-from enum import StrEnum
-
-from schemas.base import Model, Personal
+from schemas.base import GrowingVocabulary, Model, Personal
 from schemas.text import Language
 
 
-class PersonRole(StrEnum):
+class PersonRole(GrowingVocabulary):
     """What somebody is to the case."""
 
     REPORTER = "reporter"

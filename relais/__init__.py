@@ -1,0 +1,1 @@
+"""The engine: the same for every system, never naming one."""

@@ -1,0 +1,1 @@
+"""What has been accepted, delivered, parked, and when: the truth of the installation."""

@@ -1,0 +1,56 @@
+"""What is to be announced on the feeds, by a flag on the delivery: a crash announces again, never not at all."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from relais.ledger.database import Database, record_set
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A delivery whose announcement is due. ``bits`` says which; ``summary`` is what delivery left for the feeds."""
+
+    seq: int
+    bits: int
+    source: str
+    key: str | None
+    case_id: int | None
+    state: int
+    code: str | None
+    summary: str | None
+    link: str | None
+    received_at: int
+    done_at: int | None
+
+
+class Feeds:
+    """Reads what is due and marks what was published."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._due = text(
+            """SELECT d.seq, d.announce AS bits, e.source, c.key, d.case_id, d.state, d.code, d.summary, c.link,
+            e.received_at, d.done_at
+            FROM deliveries d JOIN events e ON e.seq = d.seq LEFT JOIN cases c ON c.id = d.case_id
+            WHERE d.announce > 0 ORDER BY d.seq LIMIT :room"""
+        )
+        # Only the bits that were published go: an outcome may have come between reading and marking.
+        self._published = text(
+            f"""UPDATE deliveries SET announce = deliveries.announce & ~r.bits
+            FROM {record_set(database.dialect, "rows", seq="bigint", bits="integer")} AS r
+            WHERE deliveries.seq = r.seq"""
+        )
+
+    async def due(self, room: int) -> list[Announcement]:
+        """Up to ``room`` announcements, in accepted order."""
+        async with self._database.reading() as transaction:
+            return [Announcement(*row) for row in await transaction.rows(self._due, {"room": room})]
+
+    async def published(self, announcements: Sequence[Announcement]) -> None:
+        """Mark them as published."""
+        rows = [{"seq": one.seq, "bits": one.bits} for one in sorted(announcements, key=lambda one: one.seq)]
+        async with self._database.writing() as transaction:
+            await transaction.run(self._published, {"rows": json.dumps(rows)})

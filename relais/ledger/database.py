@@ -1,0 +1,282 @@
+"""One way to run a transaction on SQLite and on PostgreSQL; the same statements for both."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import Connection, Row, TextClause, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+_T = TypeVar("_T")
+
+_DEADLOCK_STATES: Final = {"40P01", "40001"}
+
+
+class LedgerAwayError(Exception):
+    """The ledger cannot be reached or cannot write; nothing is known to have been stored. Try again later."""
+
+
+class Transaction(Protocol):
+    """What runs inside one transaction."""
+
+    async def rows(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Run a statement and return its rows."""
+
+    async def run(
+        self, statement: TextClause, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> int:
+        """Run a statement, once or for each set of parameters, and return how many rows it touched."""
+
+
+class Database(Protocol):
+    """A relational database with a clock; ``now`` is the SQL of the present moment in milliseconds."""
+
+    dialect: str
+    now: str
+
+    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that only reads. Raises LedgerAwayError."""
+
+    def writing(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that writes: committed when the block ends, rolled back when it raises.
+
+        Raises LedgerAwayError.
+        """
+
+    async def run_sync(self, action: Callable[[Connection], _T]) -> _T:
+        """Run a plain function with a plain SQLAlchemy connection (migrations)."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+def record_set(dialect: str, parameter: str, **columns: str) -> str:
+    """The SQL that reads a JSON array of objects, bound as ``:parameter``, as a table of these columns.
+
+    ``columns`` gives each its PostgreSQL type; SQLite takes the type from the value. Use it as ``FROM <this> AS r``.
+    """
+    if dialect == "sqlite":
+        # JSON true and false arrive as 1 and 0, numbers as numbers, strings as strings, null as NULL
+        fields = ", ".join(f"value ->> '$.{name}' AS {name}" for name in columns)
+        return f"(SELECT {fields} FROM json_each(:{parameter}))"
+    types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    names = ", ".join(columns)
+    return f"(SELECT {names} FROM jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS _({types}))"
+
+
+class _PlainTransaction:
+    """A transaction over a blocking connection, run on the event loop: for SQLite that is faster than a thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        return self._connection.execute(statement, parameters or {}).all()
+
+    async def run(
+        self, statement: TextClause, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> int:
+        return self._connection.execute(statement, parameters or {}).rowcount
+
+
+class SqliteDatabase:
+    """SQLite with write-ahead log and full synchronisation; one writer at a time among all processes."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path, *, now: str | None = None, lock_timeout_seconds: float = 10.0) -> None:
+        self.now = now or "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+        self._path = path
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            poolclass=StaticPool,
+            hide_parameters=True,
+            # the event loop's thread is the only one in steady state; migrations may come from another
+            connect_args={"check_same_thread": False, "timeout": 1.0, "isolation_level": None},
+        )
+        event.listen(self._engine, "connect", _set_pragmas)
+        event.listen(self._engine, "begin", _begin_nothing)
+        self._turn = asyncio.Lock()
+        self._lock_file: int | None = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        async with self._turn:
+            with _away_on_failure(), self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    yield _PlainTransaction(connection)
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Transaction]:
+        async with self._turn, self._alone():
+            with _away_on_failure(), self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    yield _PlainTransaction(connection)
+                    connection.exec_driver_sql("COMMIT")
+                except BaseException:
+                    if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # sqlite3
+                        connection.exec_driver_sql("ROLLBACK")
+                    raise
+
+    async def run_sync(self, action: Callable[[Connection], _T]) -> _T:
+        async with self._turn, self._alone():
+            with _away_on_failure(), self._engine.connect() as connection:
+                return action(connection)
+
+    async def close(self) -> None:
+        self._engine.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Hold the advisory lock between processes: SQLite's own busy handler sleeps for tens of milliseconds."""
+        if self._lock_file is None:
+            self._lock_file = self._open_lock()
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = self._lock_file
+        except BlockingIOError:
+            held = await self._wait_for_lock()
+        try:
+            yield
+        finally:
+            fcntl.flock(held, fcntl.LOCK_UN)
+            if held != self._lock_file:
+                os.close(held)
+
+    def _open_lock(self) -> int:
+        try:
+            return os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerAwayError(f"the ledger's lock file cannot be opened: {error.strerror}") from error
+
+    async def _wait_for_lock(self) -> int:
+        """Wait in the kernel, off the event loop, so that the wake-up is prompt and the loop stays alive.
+
+        A descriptor of its own, so that a wait given up is undone by closing it.
+        """
+        descriptor = self._open_lock()
+        waiting = asyncio.get_running_loop().run_in_executor(None, fcntl.flock, descriptor, fcntl.LOCK_EX)
+        try:
+            await asyncio.wait_for(asyncio.shield(waiting), self._lock_timeout_seconds)
+        except BaseException as error:
+            waiting.add_done_callback(lambda _: os.close(descriptor))
+            if isinstance(error, TimeoutError):
+                raise LedgerAwayError("another process holds the ledger's write lock") from error
+            raise
+        return descriptor
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_nothing(_connection: Connection) -> None:
+    """Transactions are begun by hand, because a write must say so at its start."""
+
+
+@contextmanager
+def _away_on_failure() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, IntegrityError | ProgrammingError | DataError):
+            raise  # a fault of ours, not of the database's
+        # the driver's text may repeat parameters, which may be personal: only its kind goes on
+        raise LedgerAwayError(f"the ledger cannot be used: {type(error.orig).__name__}") from error
+    except (OSError, SQLAlchemyError) as error:
+        raise LedgerAwayError(f"the ledger cannot be reached: {type(error).__name__}") from error
+
+
+class _AsyncTransaction:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        return (await self._connection.execute(statement, parameters or {})).all()
+
+    async def run(
+        self, statement: TextClause, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> int:
+        return (await self._connection.execute(statement, parameters or {})).rowcount
+
+
+class PostgresDatabase:
+    """PostgreSQL through asyncpg; each transaction on a connection of the pool, read committed."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: URL, *, now: str | None = None, pool_size: int = 5) -> None:
+        self.now = now or "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+        self._engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=False,
+            hide_parameters=True,
+            connect_args={"timeout": 5, "command_timeout": 30},
+        )
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        async with self.writing() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Transaction]:
+        with _away_on_failure():
+            async with self._engine.begin() as connection:
+                yield _AsyncTransaction(connection)
+
+    async def run_sync(self, action: Callable[[Connection], _T]) -> _T:
+        with _away_on_failure():
+            async with self._engine.connect() as connection:
+                result = await connection.run_sync(action)
+                await connection.commit()
+                return result
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def open_database(url: str, *, now: str | None = None) -> Database:
+    """The database behind an address: ``sqlite:///file`` or ``postgresql://…``. Nothing is connected yet.
+
+    ``now`` replaces the SQL of the present moment, so that a test can move the clock.
+    Raises ValueError for any other address.
+    """
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError as error:
+        raise ValueError("not a database address") from error
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            path = Path(parsed.database)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return SqliteDatabase(path, now=now)
+        case "postgresql":
+            return PostgresDatabase(parsed.set(drivername="postgresql+asyncpg"), now=now)
+        case _:
+            raise ValueError("the ledger lives in sqlite:///<file> or postgresql://<address>")
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether the database broke a transaction off so that another could go on; the same again will work."""
+    origin = getattr(error.__cause__, "orig", None) or getattr(error, "orig", None)
+    return getattr(origin, "sqlstate", None) in _DEADLOCK_STATES

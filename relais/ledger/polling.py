@@ -1,0 +1,227 @@
+"""The pollers' side of the ledger: who polls, from where to go on, what was already seen, what has gone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from connectors.kit.ports import Arrival, Observation
+from relais.ledger.accepting import Acceptance
+from relais.ledger.database import Database, Transaction, record_set
+from relais.ledger.ports import Receipt
+
+MISSES_UNTIL_GONE: Final = 2
+"""A thing is gone only after this many complete sweeps did not find it."""
+
+
+class PollLostError(Exception):
+    """The poll's lease or cursor is no longer ours; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollTurn:
+    """A poll held under a lease, and where it goes on from. ``moved`` counts the cursor's moves: compare and set."""
+
+    name: str
+    fence: int
+    cursor: Mapping[str, Any] | None
+    moved: int
+
+
+class Polls:
+    """Poll cursors move in the transaction that accepts what they cover."""
+
+    def __init__(self, database: Database, acceptance: Acceptance) -> None:
+        self._database = database
+        self._acceptance = acceptance
+        now = database.now
+        self._register = text("INSERT INTO polls (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
+        self._take = text(
+            f"""UPDATE polls SET owner = :owner, fence = fence + 1, until = {now} + :lease
+            WHERE name = :name AND next_at <= {now} AND (owner IS NULL OR until < {now} OR owner = :owner)
+            RETURNING fence, cursor, moved"""
+        )
+        self._move = text(
+            f"""UPDATE polls SET cursor = :cursor, moved = moved + 1, until = {now} + :lease
+            WHERE name = :name AND fence = :fence AND moved = :moved"""
+        )
+        self._finish = text(
+            f"""UPDATE polls SET owner = NULL, until = NULL, next_at = {now} + :wait, last_error = :error,
+            succeeded_at = CASE WHEN :failed = 1 THEN succeeded_at ELSE {now} END
+            WHERE name = :name AND fence = :fence"""
+        )
+        seen = record_set(database.dialect, "rows", external_id="text")
+        self._seen = text(
+            f"""SELECT o.external_id, o.n, o.digest, o.gone FROM {seen} AS r JOIN observations o
+            ON o.source = :source AND o.door = :door AND o.external_id = r.external_id"""
+        )
+        note = record_set(
+            database.dialect, "rows", external_id="text", n="integer", digest="text", sweep="bigint", settled="boolean",
+            gone="boolean",
+        )  # fmt: skip
+        self._note = text(
+            f"""INSERT INTO observations (source, door, external_id, n, digest, sweep, missed, settled, gone)
+            SELECT CAST(:source AS text), CAST(:door AS text), r.external_id, r.n, r.digest, r.sweep, 0, r.settled,
+                r.gone
+            FROM {note} AS r WHERE true
+            ON CONFLICT (source, door, external_id) DO UPDATE SET n = excluded.n, digest = excluded.digest, missed = 0,
+            sweep = CASE WHEN excluded.sweep > observations.sweep THEN excluded.sweep ELSE observations.sweep END,
+            settled = excluded.settled, gone = excluded.gone"""
+        )
+        self._unseen = text(
+            """SELECT external_id FROM observations WHERE source = :source AND door = :door AND sweep < :sweep
+            AND gone = false AND settled = false AND external_id > :after ORDER BY external_id LIMIT :room"""
+        )
+        self._miss = text(
+            f"""UPDATE observations SET missed = missed + 1, sweep = :sweep FROM {seen} AS r
+            WHERE observations.source = :source AND observations.door = :door
+            AND observations.external_id = r.external_id AND observations.sweep < :sweep
+            RETURNING observations.external_id, observations.missed"""
+        )
+        # Two polls of one door may see the same thing at once: they number its observations one after the other.
+        self._one_at_a_time = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
+        self._catalogue = text(
+            "SELECT version, digest, body FROM catalogues WHERE source = :source ORDER BY version DESC LIMIT 1"
+        )
+        self._new_catalogue = text(
+            f"""INSERT INTO catalogues (source, version, digest, body, fetched_at)
+            VALUES (:source, :version, :digest, :body, {now})"""
+        )
+        self._last_body = text("SELECT body FROM events WHERE source = :source AND event_id = :event_id")
+
+    async def take(self, name: str, owner: str, *, lease_ms: int) -> PollTurn | None:
+        """Hold a poll whose time has come; None where it is not due or somebody else holds it."""
+        async with self._database.writing() as transaction:
+            await transaction.run(self._register, {"name": name})
+            rows = await transaction.rows(self._take, {"name": name, "owner": owner, "lease": lease_ms})
+        if not rows:
+            return None
+        row = rows[0]
+        return PollTurn(name, row.fence, json.loads(row.cursor) if row.cursor else None, row.moved)
+
+    async def keep(
+        self,
+        turn: PollTurn,
+        source: str,
+        door: str,
+        observations: Sequence[Observation],
+        cursor: Mapping[str, Any],
+        *,
+        sweep: int | None,
+        catalogue: str | None,
+        lease_ms: int,
+    ) -> tuple[PollTurn, list[Receipt]]:
+        """Accept what is new among the observations and move the cursor, in one transaction.
+
+        An observation whose content equals the last one of the same thing is nothing new. Returns the turn to go on
+        with, and a receipt for each observation that was new. Raises PollLostError, LedgerAwayError.
+        """
+        async with self._database.writing() as transaction:
+            moved = await transaction.run(
+                self._move,
+                {"name": turn.name, "fence": turn.fence, "moved": turn.moved, "cursor": json.dumps(cursor),
+                 "lease": lease_ms},
+            )  # fmt: skip
+            if moved != 1:
+                raise PollLostError(turn.name)
+            receipts = await self._note_all(transaction, source, door, observations, sweep)
+            if catalogue is not None:
+                await self._keep_catalogue(transaction, source, catalogue)
+        return PollTurn(turn.name, turn.fence, cursor, turn.moved + 1), receipts
+
+    async def finish(self, turn: PollTurn, *, wait_ms: int, error: str | None = None) -> None:
+        """Let go of a poll until its next time; ``error`` is for the human, without personal data."""
+        async with self._database.writing() as transaction:
+            await transaction.run(
+                self._finish,
+                {"name": turn.name, "fence": turn.fence, "wait": wait_ms, "error": error, "failed": int(bool(error))},
+            )
+
+    async def unseen(self, source: str, door: str, *, sweep: int, after: str, room: int) -> list[str]:
+        """Ids, in order, of things known, neither settled nor gone, that this complete sweep did not see."""
+        parameters = {"source": source, "door": door, "sweep": sweep, "after": after, "room": room}
+        async with self._database.reading() as transaction:
+            return [row.external_id for row in await transaction.rows(self._unseen, parameters)]
+
+    async def miss(self, source: str, door: str, external_ids: Sequence[str], *, sweep: int) -> list[str]:
+        """Count a miss for each, once a sweep; the ids of those that are now gone."""
+        rows = json.dumps([{"external_id": external_id} for external_id in external_ids])
+        async with self._database.writing() as transaction:
+            found = await transaction.rows(self._miss, {"rows": rows, "source": source, "door": door, "sweep": sweep})
+        return [row.external_id for row in found if row.missed >= MISSES_UNTIL_GONE]
+
+    async def observe(
+        self, source: str, door: str, observations: Sequence[Observation], *, sweep: int, gone: bool = False
+    ) -> list[Receipt]:
+        """Accept observations that no cursor covers: the second look after a sweep, and what has gone."""
+        async with self._database.writing() as transaction:
+            return await self._note_all(transaction, source, door, observations, sweep, gone=gone)
+
+    async def last_body(self, source: str, door: str, external_id: str) -> bytes | None:
+        """The body of the last observation of a thing, where it is still kept."""
+        async with self._database.reading() as transaction:
+            rows = json.dumps([{"external_id": external_id}])
+            seen = await transaction.rows(self._seen, {"rows": rows, "source": source, "door": door})
+            if not seen:
+                return None
+            event_id = _event_id(door, external_id, seen[0].n)
+            found = await transaction.rows(self._last_body, {"source": source, "event_id": event_id})
+        return bytes(found[0].body) if found and found[0].body is not None else None
+
+    async def catalogue(self, source: str) -> tuple[int, str] | None:
+        """The newest catalogue of a source: its version and its text."""
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._catalogue, {"source": source})
+        return (rows[0].version, rows[0].body) if rows else None
+
+    async def _note_all(
+        self,
+        transaction: Transaction,
+        source: str,
+        door: str,
+        observations: Sequence[Observation],
+        sweep: int | None,
+        *,
+        gone: bool = False,
+    ) -> list[Receipt]:
+        latest = {observation.external_id: observation for observation in observations}
+        if not latest:
+            return []
+        if self._database.dialect == "postgresql":
+            await transaction.rows(self._one_at_a_time, {"name": f"observations:{source}:{door}"})
+        rows = json.dumps([{"external_id": external_id} for external_id in latest])
+        found = await transaction.rows(self._seen, {"rows": rows, "source": source, "door": door})
+        known = {row.external_id: row for row in found}
+        notes: list[dict[str, Any]] = []
+        arrivals: list[Arrival] = []
+        for external_id, observation in latest.items():
+            digest = self._acceptance.digest(observation.content.encode())
+            before = known.get(external_id)
+            changed = before is None or before.digest != digest
+            n = (before.n if before else 0) + (1 if changed else 0)
+            if changed:
+                arrivals.append(
+                    Arrival(source, door, _event_id(door, external_id, n), observation.case_key, observation.body)
+                )
+            notes.append(
+                {"external_id": external_id, "n": n, "digest": digest, "sweep": sweep or 0,
+                 "settled": observation.settled, "gone": gone}
+            )  # fmt: skip
+        await transaction.run(self._note, {"rows": json.dumps(notes), "source": source, "door": door})
+        return await self._acceptance.accept_within(transaction, arrivals) if arrivals else []
+
+    async def _keep_catalogue(self, transaction: Transaction, source: str, catalogue: str) -> None:
+        digest = self._acceptance.digest(catalogue.encode())
+        rows = await transaction.rows(self._catalogue, {"source": source})
+        if rows and rows[0].digest == digest:
+            return
+        version = rows[0].version + 1 if rows else 1
+        parameters = {"source": source, "version": version, "digest": digest, "body": catalogue}
+        await transaction.run(self._new_catalogue, parameters)
+
+
+def _event_id(door: str, external_id: str, n: int) -> str:
+    """A state can come back, so an observation is named by its count, never by its content."""
+    return f"{door}:{external_id}:{n}"

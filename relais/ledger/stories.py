@@ -1,0 +1,208 @@
+"""What a human may ask of the ledger, and the few things a human may tell it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from relais.ledger.database import Database
+from relais.ledger.ports import Backlog
+from relais.ledger.tables import DELIVERED, OPEN, PARKED, READY_DUE
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One event of a case's story. ``state`` is one of delivered, waiting, in doubt, parked, skipped."""
+
+    seq: int
+    source: str
+    door: str
+    event_id: str
+    received_at: int
+    state: str
+    how: str | None
+    code: str | None
+    reason: str | None
+    rule: str | None
+    done_at: int | None
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A case and all that came for it, in accepted order."""
+
+    case_id: int
+    key: str
+    reference: str
+    names: tuple[str, ...]
+    sink: str | None
+    remote_id: str | None
+    link: str | None
+    version: int
+    pending: int
+    owner: str | None
+    ready_at: int
+    attempts: int
+    last_error: str | None
+    blocked_seq: int | None
+    state: str | None
+    chapters: tuple[Chapter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEvent:
+    """An event that waits for a human."""
+
+    seq: int
+    source: str
+    door: str
+    event_id: str
+    key: str | None
+    code: str
+    reason: str
+    blocks: bool
+    behind: int
+    done_at: int | None
+
+
+class Stories:
+    """Reads for people; nothing here is on the path of an event."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        now = database.now
+        self._find = text(
+            """SELECT c.id FROM cases c WHERE c.key = :name OR c.reference = :name
+            UNION SELECT k.case_id FROM case_keys k WHERE k.key = :name"""
+        )
+        self._case = text("SELECT * FROM cases WHERE id = :id")
+        self._names = text("SELECT key FROM case_keys WHERE case_id = :id ORDER BY key")
+        self._chapters = text(
+            f"""SELECT d.seq, e.source, e.door, e.event_id, e.received_at, d.how, d.code, d.reason, d.rule, d.done_at,
+            CASE d.state WHEN {DELIVERED} THEN 'delivered' WHEN {PARKED} THEN 'parked'
+                WHEN {OPEN} THEN (CASE WHEN d.seq <= c.doubt THEN 'in doubt' ELSE 'waiting' END)
+                ELSE 'skipped' END AS state,
+            CASE WHEN d.state = {OPEN} AND c.blocked_seq IS NOT NULL THEN c.blocked_seq END AS behind
+            FROM deliveries d JOIN events e ON e.seq = d.seq JOIN cases c ON c.id = d.case_id
+            WHERE d.case_id = :id ORDER BY d.seq LIMIT 1000"""
+        )
+        self._parked = text(
+            f"""SELECT d.seq, e.source, e.door, e.event_id, c.key, d.code, d.reason, d.blocks, d.done_at,
+            CASE WHEN d.blocks THEN coalesce(c.pending, 0) ELSE 0 END AS behind
+            FROM deliveries d JOIN events e ON e.seq = d.seq LEFT JOIN cases c ON c.id = d.case_id
+            WHERE d.state = {PARKED} ORDER BY d.seq LIMIT :room"""
+        )
+        self._one = text(
+            f"""SELECT d.seq, d.case_id, d.state, d.blocks FROM deliveries d
+            WHERE d.seq = :seq AND d.state = {PARKED} AND d.case_id IS NOT NULL"""
+        )
+        lock = "" if database.dialect == "sqlite" else "FOR UPDATE"
+        self._lock = text(f"SELECT id, owner FROM cases WHERE id = :id {lock}")
+        self._reopen = text(
+            f"""UPDATE deliveries SET state = {OPEN}, code = NULL, reason = NULL, blocks = false, done_at = NULL,
+            announce = announce | {READY_DUE} WHERE seq = :seq AND state = {PARKED}"""
+        )
+        self._unblock = text(
+            f"""UPDATE cases SET pending = pending + 1, ready_at = {now}, attempts = 0, failing_since = NULL,
+            blocked_seq = CASE WHEN blocked_seq = :seq THEN NULL ELSE blocked_seq END WHERE id = :id"""
+        )
+        self._backlog = text(
+            f"""SELECT
+            (SELECT count(*) FROM events) AS accepted,
+            (SELECT count(*) FROM deliveries WHERE state = {DELIVERED}) AS delivered,
+            (SELECT count(*) FROM deliveries WHERE state = {DELIVERED} AND how = 'superseded') AS superseded,
+            (SELECT count(*) FROM deliveries d JOIN cases c ON c.id = d.case_id
+                WHERE d.state = {OPEN} AND d.seq > c.doubt) AS waiting,
+            (SELECT count(*) FROM deliveries d JOIN cases c ON c.id = d.case_id
+                WHERE d.state = {OPEN} AND d.seq <= c.doubt) AS in_doubt,
+            (SELECT count(*) FROM deliveries WHERE state = {PARKED}) AS parked,
+            (SELECT count(*) FROM conflicts) AS conflicts,
+            (SELECT count(*) FROM cases) AS cases"""
+        )
+        self._parked_by = text(
+            f"SELECT code, count(*) AS many FROM deliveries WHERE state = {PARKED} GROUP BY code ORDER BY code"
+        )
+        self._oldest = text(
+            f"""SELECT {now} - e.received_at AS age FROM events e
+            WHERE e.seq = (SELECT min(d.seq) FROM deliveries d WHERE d.state = {OPEN})"""
+        )
+        self._open = text(f"SELECT count(*) AS many FROM deliveries WHERE state = {OPEN}")
+        self._body = text("SELECT body FROM events WHERE seq = :seq")
+
+    async def story(self, name: str) -> Story | None:
+        """The whole story of a case, by its key, its reference or any of its names."""
+        async with self._database.reading() as transaction:
+            found = await transaction.rows(self._find, {"name": name})
+            if not found:
+                return None
+            case_id = found[0].id
+            case = (await transaction.rows(self._case, {"id": case_id}))[0]
+            names = tuple(row.key for row in await transaction.rows(self._names, {"id": case_id}))
+            rows = await transaction.rows(self._chapters, {"id": case_id})
+        chapters = tuple(
+            Chapter(
+                row.seq, row.source, row.door, row.event_id, row.received_at, row.state, row.how, row.code, row.reason,
+                row.rule, row.done_at, row.behind,
+            )
+            for row in rows
+        )  # fmt: skip
+        return Story(
+            case.id, case.key, case.reference, names, case.sink, case.remote_id, case.link, case.version, case.pending,
+            case.owner, case.ready_at, case.attempts, case.last_error, case.blocked_seq, case.state, chapters,
+        )  # fmt: skip
+
+    async def parked(self, *, room: int = 500) -> list[ParkedEvent]:
+        """Parked events, oldest first."""
+        async with self._database.reading() as transaction:
+            return [
+                ParkedEvent(
+                    row.seq, row.source, row.door, row.event_id, row.key, row.code, row.reason, bool(row.blocks),
+                    row.behind, row.done_at,
+                )
+                for row in await transaction.rows(self._parked, {"room": room})
+            ]  # fmt: skip
+
+    async def retry(self, sequences: Sequence[int]) -> list[int]:
+        """Open parked events again; the sequences of those that were parked and name a case.
+
+        What a parked event had already brought into the CRM is remembered in its steps and not sent again.
+        """
+        reopened: list[int] = []
+        async with self._database.writing() as transaction:
+            for seq in sorted(sequences):
+                rows = await transaction.rows(self._one, {"seq": seq})
+                if not rows:
+                    continue
+                await transaction.rows(self._lock, {"id": rows[0].case_id})
+                if await transaction.run(self._reopen, {"seq": seq}) == 1:
+                    await transaction.run(self._unblock, {"seq": seq, "id": rows[0].case_id})
+                    reopened.append(seq)
+        return reopened
+
+    async def body(self, seq: int) -> bytes | None:
+        """The stored body of an event. It may hold personal data: the caller writes the look into the audit trail."""
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._body, {"seq": seq})
+        return bytes(rows[0].body) if rows and rows[0].body is not None else None
+
+    async def backlog(self) -> Backlog:
+        """How the events stand, counted over the whole ledger."""
+        async with self._database.reading() as transaction:
+            row = (await transaction.rows(self._backlog))[0]
+        return Backlog(
+            accepted=row.accepted, delivered=row.delivered, superseded=row.superseded, waiting=row.waiting,
+            in_doubt=row.in_doubt, parked=row.parked, conflicts=row.conflicts, cases=row.cases,
+        )  # fmt: skip
+
+    async def parked_by_code(self) -> dict[str, int]:
+        """How many events are parked, by the code of the reason."""
+        async with self._database.reading() as transaction:
+            return {row.code: row.many for row in await transaction.rows(self._parked_by)}
+
+    async def unfinished(self) -> tuple[int, int]:
+        """How many events are open, and the age of the oldest in milliseconds (0 where none is)."""
+        async with self._database.reading() as transaction:
+            many = (await transaction.rows(self._open))[0].many
+            ages = await transaction.rows(self._oldest)
+        return many, max(0, ages[0].age) if ages else 0

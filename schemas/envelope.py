@@ -102,6 +102,11 @@ class Envelope(Model):
         return [(name, value) for name, value in super().__repr_args__() if name in type(self).model_fields]
 
 
+def schema_urn(name: str, version: int) -> str:
+    """The ``$id`` of one of our published schemas, which a message names as its ``dataschema``."""
+    return f"urn:relais:schema:{name}:{version}"
+
+
 def wrap(
     message: BaseModel,
     *,

@@ -37,7 +37,7 @@ def a_place(
             municipality=Localised(fr="Bruxelles", nl="Brussel"),
             nis_code=nis_code,
         ),
-        point=Point(x=148_955.0, y=170_851.0, longitude=4.3525, latitude=50.8467, origin=PointOrigin.LAMBERT_72),
+        point=Point(x=148855.4, y=170699.7, longitude=4.3525, latitude=50.8467, origin=PointOrigin.LAMBERT_72),
     )
 
 
@@ -78,17 +78,25 @@ def an_attachment(
     return Attachment(key=key, url=url, media_type=media_type, visibility=visibility)
 
 
+_PATH: Final = (a_category("1006", fr="Mobilier urbain", nl="Stadsmeubilair"), a_category())
+_TITLE: Final = Localised(fr="Arceau à vélo", nl="Fietsbeugel")
+_DESCRIPTION: Final = Localised(fr="L'arceau est descellé.")
+_PLACE: Final = a_place()
+_PEOPLE: Final = (a_person(),)
+_DATES: Final = Dates(reported_at=REPORTED_AT)
+
+
 def some_facts(
     *,
-    category: Sequence[Category] | None = (a_category("1006", fr="Mobilier urbain", nl="Stadsmeubilair"), a_category()),
+    category: Sequence[Category] | None = _PATH,
     status: Status | None = Status.RECEIVED,
     source_status: str | None = "CREATED",
-    title: Localised | None = Localised(fr="Arceau à vélo", nl="Fietsbeugel"),
-    description: Localised | None = Localised(fr="L'arceau est descellé."),
+    title: Localised | None = _TITLE,
+    description: Localised | None = _DESCRIPTION,
     language: Language | None = Language.FR,
-    place: Place | None = a_place(),
-    people: Sequence[Person] | None = (a_person(),),
-    dates: Dates | None = Dates(reported_at=REPORTED_AT),
+    place: Place | None = _PLACE,
+    people: Sequence[Person] | None = _PEOPLE,
+    dates: Dates | None = _DATES,
 ) -> CaseFacts:
     """What is known of a new report of a loose bicycle rack."""
     return CaseFacts(

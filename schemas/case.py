@@ -1,5 +1,6 @@
 """The canonical case: what a source says of it, and what the CRM is given."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -149,3 +150,12 @@ class Case(Model):
     def status(self) -> Status:
         """The canonical status; a case whose source says none that we know counts as received."""
         return self.facts.status or Status.RECEIVED
+
+    @property
+    def deadline(self) -> datetime | None:
+        """Until when: what the source says, else the time allowed counted from the report; None where neither is known."""
+        if self.facts.source_deadline is not None:
+            return self.facts.source_deadline
+        reported_at = self.facts.dates.reported_at if self.facts.dates else None
+        within = self.decision.within
+        return reported_at + within if reported_at is not None and within is not None else None

@@ -36,8 +36,8 @@ class Lanes:
         )
         ids = self._set("rows", id="bigint")
         self._load = text(
-            f"""SELECT o.seq, o.case_id, o.steps, e.source, e.door, e.event_id, e.body, e.received_at, e.test
-            FROM (SELECT d.seq, d.case_id, d.steps, row_number() OVER (PARTITION BY d.case_id ORDER BY d.seq) AS place
+            f"""SELECT o.seq, o.case_id, e.source, e.door, e.event_id, e.body, e.received_at, e.test
+            FROM (SELECT d.seq, d.case_id, row_number() OVER (PARTITION BY d.case_id ORDER BY d.seq) AS place
                   FROM {ids} AS r JOIN deliveries d ON d.case_id = r.id AND d.state = {OPEN}) AS o
             JOIN events e ON e.seq = o.seq
             WHERE o.place <= {EVENTS_PER_CLAIM} ORDER BY o.case_id, o.seq"""
@@ -79,11 +79,11 @@ class Lanes:
         )
         finished = self._set(
             "rows", seq="bigint", state="smallint", how="text", code="text", reason="text", blocks="boolean",
-            rule="text", summary="text", steps="text",
+            rule="text", summary="text",
         )  # fmt: skip
         self._finish = text(
             f"""UPDATE deliveries SET state = r.state, how = r.how, code = r.code, reason = r.reason, blocks = r.blocks,
-            rule = r.rule, summary = r.summary, steps = r.steps, done_at = {now},
+            rule = r.rule, summary = r.summary, done_at = {now},
             announce = deliveries.announce | {OUTCOME_DUE}
             FROM {finished} AS r WHERE deliveries.seq = r.seq AND deliveries.state = {OPEN}"""
         )
@@ -198,7 +198,6 @@ def _finished_row(done: Done) -> dict[str, Any]:
         "blocks": done.blocks,
         "rule": done.rule,
         "summary": done.summary,
-        "steps": done.steps,
     }
 
 
@@ -229,7 +228,6 @@ def _claimed(case: Row[Any], events: Sequence[Row[Any]]) -> ClaimedCase:
                     test=bool(event.test),
                 ),
                 in_doubt=event.seq <= case.prior_doubt,
-                steps=json.loads(event.steps) if event.steps else {},
             )
             for event in events
         ),

@@ -1,9 +1,7 @@
 """What the ledger takes and gives: plain frozen values, no database words."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from connectors.kit.ports import StoredEvent
 
@@ -41,7 +39,6 @@ class OpenEvent:
     seq: int
     event: StoredEvent
     in_doubt: bool
-    steps: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,6 @@ class Done:
     blocks: bool = False
     rule: str | None = None
     summary: str | None = None
-    steps: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,6 @@ deliveries = Table(
     Column("blocks", Boolean, nullable=False, server_default=text("false")),
     Column("rule", String(120)),
     Column("summary", Text),
-    Column("steps", Text),
     Column("done_at", BigInteger),
     Index("ix_deliveries_lane", "case_id", "seq", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_deliveries_open", "seq", sqlite_where=_OPEN, postgresql_where=_OPEN),

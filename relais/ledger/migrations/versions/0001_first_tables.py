@@ -107,7 +107,6 @@ def upgrade() -> None:
         sa.Column("blocks", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("rule", sa.String(length=120), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
-        sa.Column("steps", sa.Text(), nullable=True),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("seq"),
     )

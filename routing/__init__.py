@@ -1,0 +1,1 @@
+"""Who gets what: rules written as data, and the pure function that applies them to a case."""

@@ -13,7 +13,7 @@ from schemas.person import Person
 from schemas.place import NisCode, Place
 from schemas.text import Language, Localised
 
-CASE_KEY_PATTERN: Final = r"^[a-z][a-z0-9_]*:[^\s\x00-\x1f]{1,150}$"
+CASE_KEY_PATTERN: Final = r"^[a-z][a-z0-9_]*:[^\s\x00-\x1f\x7f-\x9f]{1,150}$"
 REFERENCE_PATTERN: Final = r"^[A-Za-z0-9_-]{1,40}$"
 
 CaseKey = Annotated[str, Field(pattern=CASE_KEY_PATTERN)]
@@ -153,7 +153,7 @@ class Case(Model):
 
     @property
     def deadline(self) -> datetime | None:
-        """Until when: what the source says, else the time allowed counted from the report; None where neither is known."""
+        """Until when: what the source says, else the time allowed, counted from the report; None where unknown."""
         if self.facts.source_deadline is not None:
             return self.facts.source_deadline
         reported_at = self.facts.dates.reported_at if self.facts.dates else None

@@ -51,9 +51,7 @@ def _transfer(_: World, report: Report, __: datetime, ___: Details) -> None:
         report.previous_departments.append(report.department)
     report.department = CITY_CRM
     report.contractor = None
-    # A new report that dispatching sends on stays CREATED until somebody accepts it.
-    if report.status is not Status.CREATED:
-        report.status = Status.MANAGER_ASSIGNED
+    report.status = Status.MANAGER_ASSIGNED
 
 
 def _give_back(_: World, report: Report, __: datetime, ___: Details) -> None:
@@ -104,6 +102,7 @@ def _merge(world: World, report: Report, at: datetime, details: Details) -> None
         raise NotAllowedError("a report merges into an older one that is not merged itself")
     report.merged_with = into.id
     into.comments.extend(report.comments)
+    report.comments = []
     into.private = into.private and report.private
     world.record(into, f"took in {report.id}", at)
 

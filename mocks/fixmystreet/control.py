@@ -176,7 +176,10 @@ class Control:
         await self._stop()
         self._play = self._playing = None
         world = self._world
-        settings = replace(world.settings, **{name: given[name] for name in ("seed", "backlog") if name in given})
+        if "day" in given:
+            given["day"] = date.fromisoformat(given["day"])
+        chosen = {name: given[name] for name in ("seed", "backlog", "day") if name in given}
+        settings = replace(world.settings, **chosen)
         world.start_over(settings)
         fill(world)
         return JSONResponse({"incidents": len(world.reports)})

@@ -215,8 +215,7 @@ def _reopened(course: _Course) -> None:
 
 def _transferred(course: _Course) -> None:
     course.with_city, course.reopened, course.assigned = True, False, False
-    if course.status is not Status.CREATED:
-        course.status = Status.MANAGER_ASSIGNED
+    course.status = Status.MANAGER_ASSIGNED
 
 
 def _assigned(course: _Course) -> None:

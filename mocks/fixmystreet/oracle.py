@@ -55,6 +55,7 @@ def truth_of_report(world: World, report: Report, webhooks: Sequence[dict[str, A
             "comments_perhaps": _comments_told([entry for entry in webhooks if not entry["ok"]]),
             "events_accepted": list(dict.fromkeys(entry["event"] for entry in accepted)),
             "states": _states(report.versions),
+            "last_public": _last_public(report.versions),
         },
         "final": world.content_of(report),
         "public": incident_json(report, world, SITE_BASE, detail=True) if visible else None,
@@ -93,6 +94,12 @@ def _states(versions: Sequence[Version]) -> list[dict[str, Any]]:
         if not states or {name: states[-1][name] for name in state} != state:
             states.append({"at": version.at.isoformat(), **state})
     return states
+
+
+def _last_public(versions: Sequence[Version]) -> dict[str, Any] | None:
+    """The facts that a reader of the public doors could know last; None if it was never shown."""
+    shown = [version for version in versions if version.content["visibility"] != "none"]
+    return {"number": shown[-1].number, **shown[-1].content} if shown else None
 
 
 def _comment_json(comment: Comment) -> dict[str, str]:

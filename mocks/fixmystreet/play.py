@@ -74,7 +74,10 @@ class Play:
         """Play to the end; whatever goes wrong in the stand-in itself is told in the progress."""
         try:
             async with self._open_client() as client:
-                await self._played(Operator(self._world, WebhookSender(self._world, client), self._target))
+                try:
+                    await self._played(Operator(self._world, WebhookSender(self._world, client), self._target))
+                finally:
+                    await self._stop()
         except asyncio.CancelledError:
             self.progress.error = "stopped"
             raise
@@ -82,9 +85,14 @@ class Play:
             self.progress.error = f"{type(error).__name__}: {error}"
             raise
         finally:
-            for task in self._tasks:
-                task.cancel()
             self.progress.done = True
+
+    async def _stop(self) -> None:
+        left = set(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     async def _played(self, operator: Operator) -> None:
         world = self._world
@@ -103,9 +111,10 @@ class Play:
 
     def _happens(self, step: Step, operator: Operator) -> None:
         waiting = [self._busy[report] for report in step.touches if report in self._busy]
-        if not waiting and not self._pushes(step):
+        if step.made is not None or not (waiting or self._pushes(step)):
             self._apply(step)
-            return
+            if not self._pushes(step):
+                return
         self._start(self._in_turn(step, waiting, operator), step.touches)
 
     def _start(self, work: Coroutine[Any, Any, None], touches: tuple[int, ...]) -> None:
@@ -150,7 +159,6 @@ class Play:
             return
         async with self._at_work:
             if step.made is not None:
-                self._apply(step)
                 entries = await operator.announce(step.made, repeat=step.repeat)
                 self._count(entries, step.made, operator, attempt=1)
                 return

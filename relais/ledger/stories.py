@@ -166,7 +166,7 @@ class Stories:
     async def retry(self, sequences: Sequence[int]) -> list[int]:
         """Open parked events again; the sequences of those that were parked and name a case.
 
-        What a parked event had already brought into the CRM is remembered in its steps and not sent again.
+        What a parked event had already brought into the CRM is remembered with its case and not sent again.
         """
         reopened: list[int] = []
         async with self._database.writing() as transaction:

@@ -1,0 +1,1 @@
+"""Delivering: one case, one lane, in order; look before trying again."""

@@ -1,0 +1,1 @@
+"""What keeps personal data where it belongs."""

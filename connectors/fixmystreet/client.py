@@ -1,0 +1,111 @@
+"""The endpoints of the API, through the gateway or the site: wire in, wire out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+
+from connectors.fixmystreet.settings import FixMyStreetSettings
+from connectors.kit.errors import TemporaryError
+from connectors.kit.http import Answer, error_for_status, exchange
+from connectors.kit.pace import Pace
+from connectors.kit.strict_json import MalformedJsonError, parse
+from connectors.kit.token import TokenHolder
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of incidents as they travel; ``pages`` is how many there are in all, where the answer says it."""
+
+    incidents: tuple[Mapping[str, Any], ...]
+    pages: int | None
+
+
+class Client:
+    """One method an endpoint. Every method raises ConnectorError and waits for its turn before it asks."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, settings: FixMyStreetSettings, token: TokenHolder | None, pace: Pace
+    ) -> None:
+        self._http = http
+        self._token = token
+        self._pace = pace
+        self._limit = settings.answer_limit
+        self._within = timedelta(seconds=settings.timeout_seconds)
+        self._accept = "application/hal+json" if settings.access == "gateway" else "application/json"
+
+    async def incidents(
+        self,
+        *,
+        page: int,
+        size: int,
+        municipality: str,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> Listing:
+        """A page, counted from 0, of the incidents of a postal code, created from ``start`` to ``end``.
+
+        In which order they come, and whether the last day is included, is not documented.
+        """
+        days = {"startDate": start, "endDate": end}
+        parameters: dict[str, str] = {"page": str(page), "size": str(size), "municipality": municipality}
+        parameters |= {name: day.isoformat() for name, day in days.items() if day}
+        document = await self._get("/incidents", parameters)
+        # HAL leaves ``_embedded`` out when there is nothing to embed.
+        embedded = _object(document, "_embedded").get("response")
+        incidents = tuple(item for item in embedded if isinstance(item, dict)) if isinstance(embedded, list) else ()
+        if not incidents and "page" not in document and "_embedded" not in document:
+            raise TemporaryError("the list of incidents is not one", code="unreadable_answer")
+        return Listing(incidents, _count(_object(document, "page").get("totalPages")))
+
+    async def incident(self, number: str) -> Mapping[str, Any] | None:
+        """An incident by its number, ``None`` where there is none (404 or 410)."""
+        answer = await self._answer(f"/incidents/{number}", {})
+        if answer.status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+            return None
+        document = _document(answer)
+        incident = document.get("response", document)
+        if not isinstance(incident, dict) or "id" not in incident:
+            raise TemporaryError("the incident is not one", code="unreadable_answer")
+        return incident
+
+    async def categories(self) -> Mapping[str, Any]:
+        """The whole tree of categories."""
+        return await self._get("/categories", {})
+
+    async def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return _document(await self._answer(path, parameters))
+
+    async def _answer(self, path: str, parameters: Mapping[str, str]) -> Answer:
+        async def ask(token: str | None) -> Answer:
+            await self._pace.turn()
+            headers = {"Accept": self._accept} | ({"Authorization": f"Bearer {token}"} if token else {})
+            request = self._http.build_request("GET", path, params=parameters, headers=headers)
+            return await exchange(self._http, request, writing=False, limit=self._limit, within=self._within)
+
+        return await (self._token.send(ask) if self._token else ask(None))
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    reason = f"Fix My Street answered {answer.status}"
+    error = error_for_status(answer.status, answer.headers, writing=False, reason=reason)
+    if error is not None:
+        raise error
+    try:
+        document = parse(answer.body)
+    except MalformedJsonError as malformed:
+        raise TemporaryError(f"the answer is not sound JSON: {malformed.reason}", code="unreadable_answer") from None
+    if not isinstance(document, dict):
+        raise TemporaryError("the answer is not a JSON object", code="unreadable_answer")
+    return document
+
+
+def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    member = document.get(name)
+    return member if isinstance(member, dict) else {}
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

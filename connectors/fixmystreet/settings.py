@@ -1,0 +1,95 @@
+"""The settings of Fix My Street."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+
+from schemas.place import PostalCode
+
+
+def _address(url: str) -> str:
+    parsed = HttpUrl(url)
+    if parsed.query or parsed.fragment or parsed.username or parsed.password:
+        raise ValueError("an address without credentials, query or fragment is needed")
+    return url.rstrip("/")
+
+
+def _listed(value: Any) -> Any:
+    """A text from the environment is a list by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+Pause = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+class FixMyStreetSettings(BaseModel):
+    """How to reach Fix My Street, and how much of it is ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    access: Literal["gateway", "site"] = Field(
+        default="gateway",
+        description="Which way in `base_url` is: `gateway` is the region's API gateway (a subscription, a token), "
+        "`site` the web site's own backend (no key, not a published API).",
+    )
+    base_url: Address = Field(
+        default="https://api.brussels/api/fixmystreet/1.0.0",
+        description="The address that `/incidents` and `/categories` stand under.",
+    )
+    token_url: Address = Field(
+        default="https://api.brussels/api/token", description="Where the gateway gives tokens; unused with `site`."
+    )
+    consumer_key: str | None = Field(
+        default=None, min_length=1, description="The key of the gateway subscription; required with `gateway`."
+    )
+    consumer_secret: Secret | None = Field(
+        default=None, description="The secret of the gateway subscription; required with `gateway`."
+    )
+    scope: str | None = Field(
+        default=None, description="The scope to ask a token for; none unless the gateway wants one."
+    )
+    webhook_signature_key: Secret = Field(
+        description="The key that Fix My Street signs what it pushes with (HMAC-SHA1 over the raw body)."
+    )
+    webhook_token: Secret | None = Field(
+        default=None,
+        description="The token that pushes must carry as well (`Authorization: Token ...`), if one was agreed.",
+    )
+    since: date = Field(
+        description="Reports created before this day are left alone, so that history does not flood the CRM."
+    )
+    municipalities: Annotated[tuple[PostalCode, ...], BeforeValidator(_listed)] = Field(
+        min_length=1,
+        description="The postal codes whose reports are ours; the City of Brussels has 1000, 1020, 1120, 1130.",
+    )
+    recent_every: Pause = Field(
+        default=timedelta(minutes=1), description="How often the first pages and the newest days are read."
+    )
+    recent_days: int = Field(default=3, ge=1, le=90, description="How many days back count as the newest.")
+    sweep_every: Pause = Field(
+        default=timedelta(hours=24), description="How often everything since `since` is read again from end to end."
+    )
+    sweep_slice_days: int = Field(
+        default=7, ge=1, le=366, description="How many days of creation a sweep asks for at a time."
+    )
+    page_size: int = Field(default=200, ge=1, le=10_000, description="How many reports to ask for in one request.")
+    timeout_seconds: float = Field(
+        default=20, gt=0, le=300, description="The longest that one request may take altogether, in seconds."
+    )
+    rate_per_second: float = Field(default=4, gt=0, le=1_000, description="How many requests a second we send at most.")
+    body_limit: int = Field(
+        default=1_048_576, ge=1_024, description="The largest push accepted, in bytes after decoding of the transfer."
+    )
+    answer_limit: int = Field(
+        default=33_554_432, ge=65_536, description="The largest answer read, in bytes after decompression."
+    )
+
+    @model_validator(mode="after")
+    def _a_gateway_needs_credentials(self) -> Self:
+        missing = [name for name in ("consumer_key", "consumer_secret") if getattr(self, name) is None]
+        if self.access == "gateway" and missing:
+            raise ValueError(f"access through the gateway needs {' and '.join(missing)}")
+        return self

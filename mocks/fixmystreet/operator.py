@@ -39,7 +39,7 @@ class Operator:
             return []
         draft = copy.copy(report)
         draft.contractor, draft.modified_at = CITY_CRM, at
-        entries = await self._send(payload_of(draft, self._world, "assignment"), repeat=repeat)
+        entries = await self._send(payload_of(draft, self._world, "assignment"), self._target, repeat=repeat)
         if entries[0]["ok"] and changes.allowed(report, "assign"):
             changes.apply(self._world, report, "assign", at)
         return entries
@@ -47,14 +47,13 @@ class Operator:
     async def _push_transfer(self, report: Report, *, repeat: bool) -> list[dict[str, Any]]:
         if self._target is None:
             return []
-        entries = await self._send(payload_of(report, self._world, "transfer"), repeat=repeat)
+        entries = await self._send(payload_of(report, self._world, "transfer"), self._target, repeat=repeat)
         if not entries[0]["ok"] and report.department == CITY_CRM and changes.allowed(report, "give back"):
             changes.apply(self._world, report, "give back", self._world.moment())
         return entries
 
-    async def _send(self, payload: dict[str, Any], *, repeat: bool) -> list[dict[str, Any]]:
-        assert self._target is not None  # noqa: S101 callers have looked
-        entries = [await self._sender.send(payload, self._target)]
+    async def _send(self, payload: dict[str, Any], target: WebhookTarget, *, repeat: bool) -> list[dict[str, Any]]:
+        entries = [await self._sender.send(payload, target)]
         if repeat:
-            entries.append(await self._sender.repeat(entries[0], self._target))
+            entries.append(await self._sender.repeat(entries[0], target))
         return entries

@@ -55,6 +55,8 @@ async def served(app: App, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
         ws="none",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
         log_level="critical",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,

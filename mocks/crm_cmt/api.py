@@ -24,6 +24,7 @@ BASE_PATH: Final = "/api/v1"
 READ: Final = "cases.read"
 WRITE: Final = "cases.write"
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _is_key: Final = re.compile(KEY_PATTERN).fullmatch
 _is_reference: Final = re.compile(r"[A-Za-z0-9_-]{1,40}").fullmatch
 _is_request_id: Final = re.compile(r"[ -~]{1,200}").fullmatch
@@ -197,7 +198,7 @@ def problem_response(problem: ProblemError, headers: Mapping[str, str] | None = 
 
 
 def _json_response(status: int, body: Any, media_type: str, headers: Mapping[str, str]) -> Response:
-    return Response(json.dumps(body, separators=(",", ":")).encode(), status, headers, media_type)
+    return Response(_encode(body).encode(), status, headers, media_type)
 
 
 def _receipt(receipt: records.Receipt, headers: Mapping[str, str] | None = None) -> Answer:

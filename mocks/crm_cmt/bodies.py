@@ -36,7 +36,7 @@ def expect_media_type(request: Request, media_type: str) -> None:
 def json_from(raw: bytes) -> Any:
     """The JSON value (RFC 8259, UTF-8); raises `invalid-json` for anything else, also what parsers let pass."""
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        value = _decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise ProblemError("invalid-json", str(error) if isinstance(error, _StrictError) else None) from error
     # counting brackets is cheaper than walking, and settles it for all but long bodies
@@ -72,3 +72,6 @@ def _deeper_than(value: Any, depth: int) -> bool:
         if not level:
             return False
     return any(isinstance(item, dict | list) for item in level)
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant).decode

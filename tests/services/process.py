@@ -49,7 +49,7 @@ def start_child(
 
 
 def wait_until(ready: Callable[[], bool], child: subprocess.Popen[bytes], *, log: Path, timeout_seconds: float) -> None:
-    """Return once ``ready`` says so. Raises ``RuntimeError``, with the end of the log, when it ends or takes too long."""
+    """Return once ``ready`` says so. Raises ``RuntimeError`` with the end of the log when it ends or is late."""
     deadline = time.monotonic() + timeout_seconds
     while not ready():
         if child.poll() is not None or time.monotonic() > deadline:

@@ -83,7 +83,6 @@ async def test_a_server_does_not_outlive_a_killed_parent(tmp_path: Path) -> None
             """
             import sys
             from pathlib import Path
-from urllib.parse import urlsplit
             from tests.services.process import start_child
 
             child = start_child(["sleep", "600"], log=Path(sys.argv[1]))
@@ -126,7 +125,7 @@ def test_a_skipped_suite_is_named_just_above_the_closing_line(pytester: pytest.P
         """
     )
 
-    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:asyncio")
 
     assert result.outlines[-2] == "skipped suite: test_ledger.py, 2 of its tests: no database here"
     assert "2 skipped" in result.outlines[-1]

@@ -47,9 +47,14 @@ class PlacedExamples:
     examples: ExampleSet
 
 
-def faults_among_files(rules: Sequence[PlacedRules], vocabularies: Sequence[PlacedVocabulary]) -> Iterator[Fault]:
-    """What is wrong between the files: no vocabulary or two, and two files of rules for one source."""
-    if rules and not vocabularies:
+def faults_among_files(
+    rules: Sequence[PlacedRules], vocabularies: Sequence[PlacedVocabulary], *, unread: bool
+) -> Iterator[Fault]:
+    """What is wrong between the files: no vocabulary or two, and two files of rules for one source.
+
+    ``unread`` says that some file could not be read at all: the vocabulary may be in that one.
+    """
+    if rules and not vocabularies and not unread:
         problem = "there is no vocabulary with these rules"
         remedy = "Add a vocabulary.yaml with case_types, departments and destinations"
         yield Fault(rules[0].document.file, 1, "no-vocabulary", problem, remedy)

@@ -15,7 +15,7 @@ class Fault:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.problem} [{self.code}]. {self.remedy}."
+        return f"{self.file}:{self.line}: {self.problem} [{self.code}]. {self.remedy}"
 
 
 class InvalidRulesError(Exception):

@@ -97,13 +97,15 @@ def _found_in_paths(paths: Iterable[Path]) -> _Found:
 
 def _found_in(files: Sequence[SourceFile]) -> _Found:
     found = _Found()
+    unread = False
     for file in files:
         document = document_of(file.name, file.content)
         if isinstance(document, list):
             found.faults.extend(document)
+            unread = True
         else:
             _sort_in(document, found)
-    found.faults.extend(faults_among_files(found.rules, found.vocabularies))
+    found.faults.extend(faults_among_files(found.rules, found.vocabularies, unread=unread))
     for placed in found.rules:
         found.faults.extend(faults_among_rules(placed))
         for vocabulary in found.vocabularies[:1]:

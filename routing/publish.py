@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from routing.example import ExampleSet
 from routing.rule import RuleSet
 from routing.vocabulary import Vocabulary
+from schemas.base import GROWING_MARK
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -42,7 +43,25 @@ def main() -> None:
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
-    return {"$schema": SCHEMA_DIALECT, **model.model_json_schema(), "title": title}
+    return {"$schema": SCHEMA_DIALECT, **_as_in_a_file(model.model_json_schema()), "title": title}
+
+
+def _as_in_a_file(schema: Any) -> Any:
+    """The schema for files that people write: what may be left out is never null, and no vocabulary is open."""
+    if isinstance(schema, list):
+        return [_as_in_a_file(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        "enum" if key == GROWING_MARK else key: _as_in_a_file(value)
+        for key, value in schema.items()
+        if key != "default" or not (value is None or isinstance(value, dict))
+    }
+    choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del kept["anyOf"]
+        return {**choices[0], **kept}
+    return {**kept, "anyOf": choices} if choices else kept
 
 
 if __name__ == "__main__":

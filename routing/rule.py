@@ -41,7 +41,7 @@ Values = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_each_onc
 """One or more values, any of which will do; an empty list could never match and is refused."""
 
 RuleName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=80)]
-CategoryId = Annotated[Identifier, BeforeValidator(_as_text), _number_like(r"^[^\s\x00-\x1f]+$")]
+CategoryId = Annotated[Identifier, BeforeValidator(_as_text), _number_like(r"^\S+$")]
 RulePostalCode = Annotated[PostalCode, BeforeValidator(_as_text), _number_like(r"^[1-9][0-9]{3}$")]
 RuleNisCode = Annotated[NisCode, BeforeValidator(_as_text), _number_like(r"^[0-9]{5}$")]
 CategoryLabel = Annotated[str, Field(min_length=1, pattern=r"\S")]

@@ -18,7 +18,8 @@ def validated(model: type[_M], value: object, document: Document, *path: Step) -
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        return [_fault(details, model, document, path) for details in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        return [_fault(details, model, document, path) for details in found if not _follows(details, found)]
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -26,6 +27,14 @@ def closest(word: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     near = get_close_matches(word, choices, n=1)
     return f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(choices)}"
+
+
+def _follows(details: ErrorDetails, found: list[ErrorDetails]) -> bool:
+    """Whether a list is called too short only because the values in it were refused."""
+    where = details["loc"]
+    return details["type"] == "too_short" and any(
+        other["loc"][: len(where)] == where and len(other["loc"]) > len(where) for other in found
+    )
 
 
 def _fault(details: ErrorDetails, model: type[BaseModel], document: Document, path: tuple[Step, ...]) -> Fault:

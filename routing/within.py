@@ -20,10 +20,10 @@ def duration_of(written: object) -> timedelta:
     """
     if isinstance(written, timedelta):
         duration = written
-    elif isinstance(written, str) and _WORDS.match(written):
+    elif isinstance(written, str) and _WORDS.fullmatch(written):
         number, unit = written.split()
         duration = timedelta(**{unit.removesuffix("s") + "s": int(number)})
-    elif isinstance(written, str) and (parts := _ISO.match(written)):
+    elif isinstance(written, str) and (parts := _ISO.fullmatch(written)):
         weeks, days, _, hours, minutes = (int(re.sub(r"\D", "", part or "") or 0) for part in parts.groups())
         duration = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
     else:

@@ -165,17 +165,17 @@ class _Comparison:
         yield from self._further_members(old, new, path)
 
     def _further_members(self, old: Schema, new: Schema, path: str) -> Iterator[Break]:
-        before, now = old.get("additionalProperties", True), new.get("additionalProperties", True)
-        if before is now is False:
-            return
-        if now is False:
-            yield Break(path, "further fields are no longer allowed", STORED)
-        elif before is False:
-            yield Break(path, "further fields are allowed now", OTHERS)
-        else:
-            yield from self.of(before, now, f"{path}/*")
         if old.get("propertyNames") != new.get("propertyNames"):
             yield Break(path, "other names of fields are allowed", BOTH)
+        match old.get("additionalProperties", True), new.get("additionalProperties", True):
+            case (True, True) | (False, False):
+                pass
+            case (_, False):
+                yield Break(path, "further fields are no longer allowed", STORED)
+            case (False, _):
+                yield Break(path, "further fields are allowed now", OTHERS)
+            case (before, now):
+                yield from self.of(before, now, f"{path}/*")
 
     def _items(self, old: Schema, new: Schema, path: str) -> Iterator[Break]:
         before, now = old.get("prefixItems", []), new.get("prefixItems", [])

@@ -12,10 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from schemas.base import Model
 from schemas.case import Case, CaseEvent
 from schemas.channels import FEED_VERSION, FEEDS
 from schemas.compatibility import Break, breaking_changes
@@ -35,10 +35,10 @@ class Contract:
 
     name: str
     version: int
-    model: type[BaseModel]
+    model: type[Model]
 
     def path(self, folder: Path, version: int | None = None) -> Path:
-        """The file that this contract is published in."""
+        """The file of a version, the current one unless another is named."""
         return folder / f"{self.name}.v{version or self.version}.json"
 
     def schema(self) -> dict[str, Any]:

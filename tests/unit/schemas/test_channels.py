@@ -30,6 +30,7 @@ from tests.builders import REPORTED_AT
 STREAMED_BY_US = [channel for channel in CHANNELS if channel.stream and channel.direction is not Direction.RECEIVED]
 PROSE = [
     "Il habite au 12",
+    "il habite en face",
     "two\nlines",
     "tab\there",
     "non\u00a0breaking",

@@ -90,7 +90,7 @@ class Reader:
                 return
 
     async def look_again(self, external_ids: Sequence[str]) -> SecondLook:
-        """Look at each by its number. One that the API neither shows nor denies is in neither answer, until asked again."""
+        """Look at each by its number. One that the API neither shows nor denies is in neither answer."""
         present, absent = [], []
         for external_id in external_ids:
             try:

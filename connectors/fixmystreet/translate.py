@@ -90,7 +90,7 @@ def _from_push(event: StoredEvent, document: dict[str, Any], tree: Tree, fingerp
     description, notes = description_and_notes(report, language, fingerprint, remarks)
     person = person_from(report.creator, language)
     category = path_of_display(report.category, tree, remarks) if report.category else None
-    if category is None:
+    if report.category is None:
         remarks.add("category_missing", "category")
     place = place_of_report(report, remarks)
     return CaseEvent(
@@ -148,7 +148,7 @@ def _from_incident(event: StoredEvent, document: dict[str, Any], tree: Tree) -> 
     remarks = Remarks()
     _remark_irregularities(incident, document, remarks)
     category = path_of_nested(incident.category, tree, remarks) if incident.category else None
-    if category is None:
+    if incident.category is None:
         remarks.add("category_missing", "category")
     if incident.merged_with is not None:
         remarks.add("merged", "links")

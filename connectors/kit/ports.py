@@ -155,7 +155,7 @@ class Poll(Protocol):
 
 
 class Source(Protocol):
-    """A system that things come from. ``precedence`` says for a field of the facts which doors own it, first one first."""
+    """A system that things come from."""
 
     @property
     def name(self) -> str:
@@ -163,7 +163,10 @@ class Source(Protocol):
 
     @property
     def precedence(self) -> Mapping[str, Sequence[str]]:
-        """Doors by field of ``CaseFacts``; ``"*"`` for every field not named. The first door that says something wins."""
+        """Which doors own a field of ``CaseFacts``, first one first; ``"*"`` for every field not named.
+
+        The first door that says something wins.
+        """
 
     @property
     def webhooks(self) -> Sequence[Webhook]:
@@ -220,8 +223,8 @@ class Remote:
 class CaseChange:
     """One event's worth of change for one case.
 
-    ``remote`` is ``None`` for a create. ``changed`` names the fields of the facts (and ``decision``) that differ from what was last
-    delivered; empty where only notes or attachments are new. ``version`` rises with each change of a case.
+    ``remote`` is ``None`` for a create. ``changed`` names the fields of the facts (and ``decision``) that differ from
+    what was last delivered; empty where only notes or attachments are new. ``version`` rises with each change of a case.
     ``change_key`` is the idempotency key: the same for every try of the same change.
     """
 

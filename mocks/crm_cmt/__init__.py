@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--case-types",
         type=lambda words: tuple(word.strip() for word in words.split(",") if word.strip()),
-        default=CASE_TYPES,
+        default=tuple(CASE_TYPES),
         help="case types it knows, separated by commas",
     )
 

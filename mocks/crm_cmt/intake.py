@@ -19,7 +19,7 @@ class Intake:
     Each write raises `ProblemError` for what the contract refuses, and then nothing has changed.
     """
 
-    def __init__(self, case_types: Collection[str] = CASE_TYPES, journal: Journal | None = None) -> None:
+    def __init__(self, case_types: Collection[str] = tuple(CASE_TYPES), journal: Journal | None = None) -> None:
         self.case_types = tuple(case_types)
         self.history: list[Write] = []
         self.counters: Counter[tuple[str, str]] = Counter()

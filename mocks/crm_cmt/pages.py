@@ -1,7 +1,7 @@
 """Pages for people: the list of cases, and one case with its history. No script, nothing from elsewhere."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mocks.crm_cmt.intake import Intake
 from mocks.crm_cmt.records import CaseRecord, Write
-from mocks.crm_cmt.vocabulary import LANGUAGES, STATUSES
+from mocks.crm_cmt.vocabulary import CASE_TYPES, LANGUAGES, STATUSES
 
 SHOWN: Final = 200
 
@@ -73,13 +73,14 @@ def list_page(intake: Intake, chosen: Filter) -> str:
     taken = [record for record in intake.cases if chosen.takes(record.fields)]
     rows = [_row(record) for record in islice(reversed(taken), SHOWN)]
     count = f"{len(taken)} of {len(intake.cases)} cases" + (f", the newest {SHOWN} shown" if len(taken) > SHOWN else "")
-    languages = [*LANGUAGES, "none"]
+    languages = {language: language for language in (*LANGUAGES, "none")}
+    case_types = {word: " / ".join(CASE_TYPES.get(word, (word,))) for word in intake.case_types}
     ticked = " checked" if chosen.tests else ""
     form = (
         '<form method="get" action="/">'
-        + _choice("Type", "case_type", intake.case_types, chosen.case_type)
+        + _choice("Type", "case_type", case_types, chosen.case_type)
         + _choice("Language", "language", languages, chosen.language)
-        + _choice("Status", "status", STATUSES, chosen.status)
+        + _choice("Status", "status", dict(zip(STATUSES, STATUSES, strict=True)), chosen.status)
         + f'<label class="tick"><input type="checkbox" name="tests" value="1"{ticked}> test cases</label>'
         + "<button>Show</button></form>"
     )
@@ -95,7 +96,7 @@ def case_page(intake: Intake, record: CaseRecord) -> str:
     facts: list[tuple[str, str]] = [
         ("Reference", escape(record.reference)),
         ("Status", _mark(fields["status"])),
-        ("Type", escape(fields["caseType"])),
+        ("Type", _case_type(fields["caseType"])),
         (
             "Category",
             " › ".join(
@@ -151,7 +152,7 @@ def _row(record: CaseRecord) -> tuple[str, ...]:
     return (
         f'<a href="/cases/{quote(record.id)}">{escape(record.id)}</a>',
         _texts(fields["title"], "<br>"),
-        escape(fields["caseType"]),
+        _case_type(fields["caseType"]),
         escape(fields.get("language") or ""),
         _mark(fields["status"]),
         _address(address),
@@ -205,15 +206,22 @@ def _in_language(language: str | None, text: str) -> str:
     return f'<span class="language">{language}</span><span lang="{language}">{escape(text)}</span>'
 
 
+def _case_type(word: str) -> str:
+    if word not in CASE_TYPES:
+        return escape(word)
+    french, dutch = CASE_TYPES[word]
+    return f'<span title="{escape(word)}">{_texts({"fr": french, "nl": dutch}, "<br>")}</span>'
+
+
 def _mark(word: str) -> str:
     return f'<span class="mark">{escape(word)}</span>'
 
 
-def _choice(title: str, name: str, words: Iterable[str], chosen: str) -> str:
-    option: Callable[[str, str], str] = lambda word, shown: (  # noqa: E731
+def _choice(title: str, name: str, words: Mapping[str, str], chosen: str) -> str:
+    options = "".join(
         f'<option value="{escape(word)}"{" selected" if word == chosen else ""}>{escape(shown)}</option>'
+        for word, shown in {"": "all", **words}.items()
     )
-    options = option("", "all") + "".join(option(word, word) for word in words)
     return f'<label>{title}<select name="{name}">{options}</select></label>'
 
 

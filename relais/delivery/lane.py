@@ -49,7 +49,8 @@ class Lane:
         self._sources = sources
         self._route = route
         self._fingerprint = fingerprint
-        self._state = CaseState.model_validate_json(claimed.state) if claimed.state else None
+        self._state: CaseState | None = None
+        self._unread_state = claimed.state
         self._remote = self._known_remote()
         self._waiting = list(claimed.events)
         self._doubtful = {event.seq for event in claimed.events if event.in_doubt}
@@ -110,7 +111,12 @@ class Lane:
         return self.change
 
     def sink_to_ask(self) -> str | None:
-        """Where the case lives, or would live by its first readable event; None when no readable event is left."""
+        """Where the case lives, or would live by its first readable event; None when no readable event is left.
+
+        Comes before anything else is asked of a lane.
+        """
+        if self._unread_state is not None:
+            self._state, self._unread_state = CaseState.model_validate_json(self._unread_state), None
         while self.sink is None and self._waiting:
             event = self._understood(self._waiting[0])
             if event is not None:

@@ -11,7 +11,7 @@ from schemas.place import NisCode
 class DoorView(Model):
     """The last thing that one door said, and the moment in the source's own time that it speaks of."""
 
-    observed_at: Instant | None
+    observed_at: Instant | None = None
     facts: CaseFacts
 
 
@@ -23,7 +23,7 @@ class CaseState(Model):
     """
 
     source: Identifier
-    tenant: NisCode | None
+    tenant: NisCode | None = None
     kind: Kind
     views: Mapping[str, DoorView]
     notes: tuple[str, ...] = ()

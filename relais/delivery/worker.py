@@ -31,6 +31,7 @@ from relais.telemetry.events import (
 )
 
 _PAUSED_WAIT_MS: Final = 5_000
+_FAULT_WAIT_MS: Final = 60_000
 _GATHER_SECONDS: Final = 0.004
 _LANES_BETWEEN_BREATHS: Final = 16
 
@@ -43,6 +44,13 @@ class Pace:
     lease: timedelta = timedelta(seconds=30)
     look_every: timedelta = timedelta(seconds=1)
     drain: timedelta = timedelta(seconds=12)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What find said of one case; None: it is not there."""
+
+    remote: Remote | None
 
 
 class DeliveryWorker:
@@ -88,6 +96,7 @@ class DeliveryWorker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._away = False
+        self._pauses_read_until = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then finish what is in flight and let go of the rest."""
@@ -116,13 +125,12 @@ class DeliveryWorker:
             # several answers are on their way: one transaction for all of them
             await asyncio.sleep(_GATHER_SECONDS)
         reports = self._collect_reports()
-        room = self._pace.max_lanes - len(self._lanes) if look and self._usable() else 0
         more = False
-        if reports or room > 0:
+        if reports or look:
             try:
-                if look:
-                    await self._read_pauses()
-                    room = room if self._usable() else 0
+                await self._read_pauses()
+                # a lane that was just let go may have more behind it, so whoever writes also looks
+                room = self._pace.max_lanes - len(self._lanes) if self._usable() and not self._stopping else 0
                 asked_at = time.monotonic()
                 tick = await self._ledger.lanes.tick(self._owner, reports, room=room, lease_ms=self._lease_ms)
             except LedgerAwayError as error:
@@ -191,15 +199,14 @@ class DeliveryWorker:
             sink = lane.sink_to_ask()
             change = None if lane.must_look else lane.advance()
         except Exception as error:  # noqa: BLE001  # a fault of ours in one case must not stop the others
-            self._emit(HandlerFailed(where=f"lane {lane.reference}", kind=type(error).__name__))
-            self._let_go(lane, Release(wait_ms=60_000, doubt=lane.doubt, failed=True, error=type(error).__name__))
+            self._give_up(lane, error)
             return
         if lane.blocked or (change is None and not lane.must_look):
             self._let_go(lane, Release(doubt=lane.doubt))
             return
         gate = self._gates.get(sink or "")
         if gate is None:
-            self._let_go(lane, Release(wait_ms=60_000, doubt=lane.doubt, error=f"no sink {sink} is configured"))
+            self._let_go(lane, Release(wait_ms=_FAULT_WAIT_MS, doubt=lane.doubt, error=f"no sink {sink} is configured"))
         elif gate.paused or self._stopping:
             self._let_go(lane, Release(wait_ms=_PAUSED_WAIT_MS if gate.paused else 0, doubt=lane.doubt))
         elif lane.must_look:
@@ -323,17 +330,32 @@ class DeliveryWorker:
                 await self._answered(gate, lane, outcome)
         self._pump()
 
-    async def _answered(self, gate: SinkGate, lane: Lane, outcome: Outcome) -> None:
-        if isinstance(outcome, Delivered):
-            failure = lane.delivered(outcome)
-        else:
-            failure = lane.failed(outcome, out_of_patience=self._out_of_patience(lane))
+    async def _answered(self, gate: SinkGate, lane: Lane, answer: Outcome | _Found) -> None:
+        """Take an answer into its lane and see what the lane does next."""
+        try:
+            failure = None
+            match answer:
+                case Delivered():
+                    failure = lane.delivered(answer)
+                case _Found():
+                    lane.looked(answer.remote)
+                case _:
+                    failure = lane.failed(answer, out_of_patience=self._out_of_patience(lane))
+        except Exception as error:  # noqa: BLE001  # a fault of ours in one case must not stop the others
+            self._give_up(lane, error)
+            return
         if failure is None:
             self._go_on(lane)
             return
         if failure.move is Move.PAUSE_SINK:
             await self._pause(gate, failure)
         self._retreat(lane, failure)
+
+    def _give_up(self, lane: Lane, error: Exception) -> None:
+        """Let a lane go for a while with everything in doubt: what happened in it is not understood."""
+        self._emit(HandlerFailed(where=f"lane {lane.reference}", kind=type(error).__name__))
+        doubt = max((event.seq for event in lane.claimed.events), default=0)
+        self._let_go(lane, Release(wait_ms=_FAULT_WAIT_MS, doubt=doubt, failed=True, error=type(error).__name__))
 
     async def _find(self, gate: SinkGate, lanes: list[Lane]) -> None:
         started = time.monotonic()
@@ -354,16 +376,9 @@ class DeliveryWorker:
         self._emit(RequestsMade(sink=gate.sink.name, verb="find", cases=len(lanes), seconds=time.monotonic() - started))
         for lane in lanes:
             lane.in_flight = False
-            if lane.lost:
-                continue
-            if isinstance(found, ConnectorError):
-                failure = lane.failed(found, out_of_patience=self._out_of_patience(lane))
-                if failure.move is Move.PAUSE_SINK:
-                    await self._pause(gate, failure)
-                self._retreat(lane, failure)
-            else:
-                lane.looked(found.get(lane.reference))
-                self._go_on(lane)
+            if not lane.lost:
+                answer = found if isinstance(found, ConnectorError) else _Found(found.get(lane.reference))
+                await self._answered(gate, lane, answer)
         self._pump()
 
     def _out_of_patience(self, lane: Lane) -> bool:
@@ -384,6 +399,9 @@ class DeliveryWorker:
             self._ledger_lost(error)
 
     async def _read_pauses(self) -> None:
+        if time.monotonic() < self._pauses_read_until:
+            return
+        self._pauses_read_until = time.monotonic() + self._pace.look_every.total_seconds()
         paused = await self._ledger.sinks.paused()
         for name, gate in self._gates.items():
             gate.paused = name in paused

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from mocks.crm_cmt.api import operation_of
 from mocks.crm_cmt.app import StandIn, callers_for, stand_in
@@ -112,6 +113,14 @@ def invalid(answer: httpx.Response) -> set[tuple[str, str]]:
 
 
 class TestAccess:
+    async def test_it_knows_every_case_type_that_the_rules_give(self, crm: Crm) -> None:
+        vocabulary = Path(__file__).parents[3] / "routing" / "rules" / "vocabulary.yaml"
+        given = set(yaml.safe_load(vocabulary.read_text(encoding="utf-8"))["case_types"])
+
+        answer = await crm.client.get(f"{BASE}/whoami")
+
+        assert given <= set(answer.json()["caseTypes"])
+
     async def test_a_token_is_told_who_it_is_and_what_it_may(self, crm: Crm) -> None:
         answer = await crm.client.get(f"{BASE}/whoami")
 
@@ -679,7 +688,7 @@ class TestWhatWasCounted:
 
 class TestPages:
     async def test_the_list_filters_and_hides_test_cases(self, crm: Crm) -> None:
-        await crm.created(a_case("one", caseType="road", language="fr", title={"fr": "Trou"}), "1")
+        await crm.created(a_case("one", caseType="road-surface", language="fr", title={"fr": "Trou"}), "1")
         await crm.created(a_case("two", language="nl", status="closed", title={"nl": "Put"}), "2")
         await crm.created(a_case("three", test=True, title={"nl": "Proef"}), "3")
 
@@ -689,7 +698,7 @@ class TestPages:
 
         assert await titles("") == {"Trou", "Put"}
         assert await titles("tests=1") == {"Trou", "Put", "Proef"}
-        assert await titles("case_type=road") == {"Trou"}
+        assert await titles("case_type=road-surface") == {"Trou"}
         assert await titles("language=nl") == {"Put"}
         assert await titles("language=none&tests=1") == {"Proef"}
         assert await titles("status=closed") == {"Put"}

@@ -15,6 +15,9 @@ from schemas.text import Language, Localised
 SAID_WITH_THE_REPORT: Final = timedelta(minutes=15)
 """A report is saved first and its first comment just after it; what comes later is an answer, not a description."""
 
+CAPACITIES: Final = ("citizen", "pro")
+"""What a creator is said to act as; another word is not shown, because this field is not treated as personal."""
+
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -42,7 +45,7 @@ def person_from(creator: Creator | None, language: Language | None) -> Person | 
         return None
     return Person(
         role=PersonRole.REPORTER,
-        capacity=_text(creator.type),
+        capacity=creator.type if creator.type in CAPACITIES else None,
         name=name,
         first_name=first,
         last_name=None if whole_in_last else last,

@@ -119,6 +119,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], frozenset[Reading]]] = 
     # bounds
     "a length is shortened": (a_schema({**TEXT, "maxLength": 5}), a_schema({**TEXT, "maxLength": 4}), STORED),
     "a length is let out": (a_schema({**TEXT, "maxLength": 5}), a_schema({**TEXT, "maxLength": 6}), OTHERS),
+    "a least length rises": (a_schema({**TEXT, "minLength": 1}), a_schema({**TEXT, "minLength": 2}), STORED),
     "a length is bound": (a_schema(TEXT), a_schema({**TEXT, "maxLength": 6}), STORED),
     "a length is unbound": (a_schema({**TEXT, "minLength": 1}), a_schema(TEXT), OTHERS),
     "the least rises": (a_schema({**WHOLE, "minimum": 0}), a_schema({**WHOLE, "minimum": 1}), STORED),

@@ -153,9 +153,16 @@ class Case(Model):
 
     @property
     def deadline(self) -> datetime | None:
-        """Until when: what the source says, else the time allowed, counted from the report; None where unknown."""
+        """Until when: what the source says, else the time allowed counted from the report.
+
+        None where neither is known, or where it would lie beyond the calendar.
+        """
         if self.facts.source_deadline is not None:
             return self.facts.source_deadline
         reported_at = self.facts.dates.reported_at if self.facts.dates else None
-        within = self.decision.within
-        return reported_at + within if reported_at is not None and within is not None else None
+        if reported_at is None or self.decision.within is None:
+            return None
+        try:
+            return reported_at + self.decision.within
+        except OverflowError:
+            return None

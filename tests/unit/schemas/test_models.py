@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +12,7 @@ from schemas.case import CaseEvent, CaseFacts, CaseKey, Dates, Kind
 from schemas.decision import Decision
 from schemas.person import PersonRole
 from schemas.text import Language, Localised
-from tests.builders import a_case, a_decision, a_note, a_person, a_report, an_attachment, some_facts
+from tests.builders import REPORTED_AT, a_case, a_decision, a_note, a_person, a_report, an_attachment, some_facts
 
 BEYOND = [
     datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
@@ -139,6 +139,30 @@ def test_the_first_text_is_in_the_preferred_language_that_has_one(
     text: Localised, preferred: list[Language], first: str | None
 ) -> None:
     assert text.first(*preferred) == first
+
+
+REPORTED = Dates(reported_at=REPORTED_AT)
+LATE_IN_TIME = Dates(reported_at=datetime(9999, 12, 31, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("dates", "source_deadline", "within", "deadline"),
+    [
+        (REPORTED, None, timedelta(days=30), REPORTED_AT + timedelta(days=30)),
+        (REPORTED, REPORTED_AT + timedelta(days=5), timedelta(days=30), REPORTED_AT + timedelta(days=5)),
+        (REPORTED, None, None, None),
+        (Dates(), None, timedelta(days=30), None),
+        (None, None, timedelta(days=30), None),
+        (LATE_IN_TIME, None, timedelta(days=30), None),
+    ],
+    ids=["from the rule", "from the source", "no rule", "no report date", "no dates", "beyond the calendar"],
+)
+def test_a_deadline_is_the_sources_or_follows_from_the_report(
+    dates: Dates | None, source_deadline: datetime | None, within: timedelta | None, deadline: datetime | None
+) -> None:
+    facts = CaseFacts(dates=dates, source_deadline=source_deadline)
+
+    assert a_case(facts=facts, decision=a_decision(within=within)).deadline == deadline
 
 
 def test_the_masked_view_keeps_what_is_not_personal_and_masks_what_is_filled() -> None:

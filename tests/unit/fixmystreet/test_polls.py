@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from connectors.kit.errors import ConnectorError, MisconfiguredError, RejectedError, TemporaryError
-from tests.unit.fixmystreet.world import NOW, Api, KilledError, Ledger, a_source, an_incident, the_polls
+from tests.contract.keeper import Keeper, KilledError
+from tests.unit.fixmystreet.world import NOW, Api, a_source, an_incident, the_polls
 
 
 def reports(count: int, **changed: object) -> list[dict[str, object]]:
@@ -18,40 +19,40 @@ def reports(count: int, **changed: object) -> list[dict[str, object]]:
 
 
 async def test_a_pass_reads_every_page_of_every_municipality() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(5), an_incident(6, postal_code="1020"))
     async with a_source(api) as source:
-        await ledger.run(the_polls(source)[0])
-    assert ledger.ids == {1, 2, 3, 4, 5, 6}
-    assert ledger.cursors["recent"] == {"read_to": "2026-05-20", "window": None}
+        await keeper.run(the_polls(source)[0])
+    assert keeper.ids == {1, 2, 3, 4, 5, 6}
+    assert keeper.cursors["recent"] == {"read_to": "2026-05-20", "window": None}
 
 
 async def test_the_head_is_left_at_the_first_page_without_news() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(9))
     async with a_source(api, municipalities=("1000",)) as source:
         recent, _ = the_polls(source)
-        await ledger.run(recent)
+        await keeper.run(recent)
         api.asked.clear()
-        await ledger.run(recent)
+        await keeper.run(recent)
     head = [path for path in api.paths() if "startDate" not in path]
     assert head == ["/incidents?page=0&size=2&municipality=1000"]
 
 
 async def test_the_head_is_not_the_whole_listing() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(40))
     async with a_source(api, municipalities=("1000",)) as source:
-        await ledger.run(the_polls(source)[0])
+        await keeper.run(the_polls(source)[0])
     assert len([path for path in api.paths() if path.startswith("/incidents") and "startDate" not in path]) == 5
 
 
 async def test_the_head_finds_what_changed_in_an_old_report() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(an_incident(1, creationDate="2026-05-02T10:00:00", status="PROCESSING"))
     async with a_source(api) as source:
-        await ledger.run(the_polls(source)[0])
-    assert ledger.ids == {1}
+        await keeper.run(the_polls(source)[0])
+    assert keeper.ids == {1}
 
 
 @pytest.mark.parametrize(
@@ -68,57 +69,57 @@ async def test_the_head_finds_what_changed_in_an_old_report() -> None:
 async def test_the_window_reaches_back_to_the_last_complete_pass_and_never_before_since(
     cursor: dict[str, object] | None, start: str
 ) -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     if cursor:
-        ledger.cursors["recent"] = cursor
+        keeper.cursors["recent"] = cursor
     api = Api()
     async with a_source(api, municipalities=("1000",)) as source:
-        await ledger.run(the_polls(source)[0])
+        await keeper.run(the_polls(source)[0])
     assert api.paths()[-1] == f"/incidents?page=0&size=2&municipality=1000&startDate={start}&endDate=2026-05-21"
 
 
 async def test_a_pass_that_was_killed_goes_on_where_it_was() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(20))
     async with a_source(api, municipalities=("1000",)) as source:
         recent, _ = the_polls(source)
-        ledger.dies_after = 14  # the catalogue, five pages of the head, eight of the window
+        keeper.dies_after = 14  # the catalogue, five pages of the head, eight of the window
         with pytest.raises(KilledError):
-            await ledger.run(recent)
-        ledger.dies_after = None
+            await keeper.run(recent)
+        keeper.dies_after = None
         api.asked.clear()
-        await ledger.run(recent)
+        await keeper.run(recent)
     windows = [int(request.url.params["page"]) for request in api.asked if "startDate" in request.url.params]
     assert windows == [7, 8, 9]
-    assert len(ledger.ids) == 20
-    assert ledger.cursors["recent"] == {"read_to": "2026-05-20", "window": None}
+    assert len(keeper.ids) == 20
+    assert keeper.cursors["recent"] == {"read_to": "2026-05-20", "window": None}
 
 
 async def test_a_kill_at_any_page_loses_nothing() -> None:
     for page in range(14):
-        ledger = Ledger()
+        keeper = Keeper()
         api = Api(*reports(7), *(an_incident(number, postal_code="1020") for number in (8, 9, 10)))
         async with a_source(api) as source:
             recent, sweep = the_polls(source)
             for poll in (recent, sweep):
-                ledger.dies_after = len(ledger.pages) + page
+                keeper.dies_after = len(keeper.pages) + page
                 try:
-                    await ledger.run(poll)
+                    await keeper.run(poll)
                 except KilledError:
-                    ledger.dies_after = None
-                    await ledger.run(poll)
-        assert len(ledger.ids) == 10
+                    keeper.dies_after = None
+                    await keeper.run(poll)
+        assert len(keeper.ids) == 10
 
 
 async def test_reports_of_the_same_second_are_all_seen_however_late_they_are_listed() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(an_incident(1))
     async with a_source(api) as source:
         recent, _ = the_polls(source)
-        await ledger.run(recent)
+        await keeper.run(recent)
         api.incidents.append(an_incident(2))  # listed after the pass, with the times of the first
-        await ledger.run(recent)
-    assert ledger.ids == {1, 2}
+        await keeper.run(recent)
+    assert keeper.ids == {1, 2}
 
 
 async def test_reports_of_others_and_of_before_are_not_kept_even_if_the_filters_fail() -> None:
@@ -133,49 +134,49 @@ async def test_reports_of_others_and_of_before_are_not_kept_even_if_the_filters_
     api.answers["/incidents"] = httpx.Response(
         200, json={"_embedded": {"response": everything}, "page": {"totalPages": 1}}
     )
-    ledger = Ledger()
+    keeper = Keeper()
     async with a_source(api) as source:
         for poll in the_polls(source):
-            await ledger.run(poll)
-    assert ledger.ids == {1, 4, 5}
+            await keeper.run(poll)
+    assert keeper.ids == {1, 4, 5}
 
 
 @pytest.mark.parametrize("ignores_the_page", [False, True])
 async def test_a_server_that_does_not_count_its_pages_is_read_to_its_end(ignores_the_page: bool) -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(5))
     api.counts_pages = False
     if ignores_the_page:
         api.answers["/incidents"] = httpx.Response(200, json={"_embedded": {"response": reports(5)}})
     async with a_source(api, municipalities=("1000",)) as source:
-        await ledger.run(the_polls(source)[1])
-    assert ledger.ids == {1, 2, 3, 4, 5}
+        await keeper.run(the_polls(source)[1])
+    assert keeper.ids == {1, 2, 3, 4, 5}
     assert len(api.asked) < 20
 
 
 async def test_an_incident_without_a_number_is_told_and_does_not_hold_back_the_others() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(an_incident(1), an_incident(0))
     async with a_source(api) as source:
         with pytest.raises(TemporaryError, match="without a number"):
-            await ledger.run(the_polls(source)[0])
-    assert ledger.ids == {1}
-    assert ledger.cursors["recent"]["read_to"] == "2026-05-20"
+            await keeper.run(the_polls(source)[0])
+    assert keeper.ids == {1}
+    assert keeper.cursors["recent"]["read_to"] == "2026-05-20"
 
 
 # --- the catalogue ---------------------------------------------------------------------------------------------------
 
 
 async def test_the_catalogue_is_handed_over_once_a_day() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api()
     moment = [NOW]
     async with a_source(api, now=lambda: moment[0]) as source:
         recent, _ = the_polls(source)
         for hours in (0, 1, 23, 25):
             moment[0] = NOW + timedelta(hours=hours)
-            await ledger.run(recent)
-    catalogues = [page.catalogue for page in ledger.pages if page.catalogue]
+            await keeper.run(recent)
+    catalogues = [page.catalogue for page in keeper.pages if page.catalogue]
     assert len(catalogues) == 2
     assert json.loads(catalogues[0]) == api.categories
 
@@ -184,41 +185,41 @@ async def test_the_catalogue_is_handed_over_once_a_day() -> None:
     "answer", [httpx.Response(500), httpx.Response(404), httpx.Response(200, json={"response": {"categories": []}})]
 )
 async def test_a_missing_catalogue_is_told_hourly_and_holds_no_report_back(answer: httpx.Response) -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(an_incident(1))
     api.answers["/categories"] = answer
     moment = [NOW]
     async with a_source(api, now=lambda: moment[0]) as source:
         recent, _ = the_polls(source)
         with pytest.raises(ConnectorError):
-            await ledger.run(recent)
-        assert ledger.ids == {1}
+            await keeper.run(recent)
+        assert keeper.ids == {1}
         moment[0] += timedelta(minutes=30)
-        await ledger.run(recent)
+        await keeper.run(recent)
         moment[0] += timedelta(minutes=31)
         with pytest.raises(ConnectorError):
-            await ledger.run(recent)
+            await keeper.run(recent)
 
 
 # --- the slow rhythm -------------------------------------------------------------------------------------------------
 
 
 async def test_a_sweep_covers_every_day_since_the_first_and_says_when_it_is_complete() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     days = [date(2026, 5, 1) + timedelta(days=offset) for offset in range(20)]
     api = Api(*(an_incident(day.day, creationDate=f"{day}T23:59:59") for day in days))
     async with a_source(api, sweep_slice_days=6) as source:
-        await ledger.run(the_polls(source)[1])
-    assert ledger.ids == set(range(1, 21))
-    assert {page.sweep for page in ledger.pages} == {1}
-    assert [page.sweep_complete for page in ledger.pages] == [False] * (len(ledger.pages) - 1) + [True]
+        await keeper.run(the_polls(source)[1])
+    assert keeper.ids == set(range(1, 21))
+    assert {page.sweep for page in keeper.pages} == {1}
+    assert [page.sweep_complete for page in keeper.pages] == [False] * (len(keeper.pages) - 1) + [True]
 
 
 async def test_no_day_falls_between_two_slices_whether_or_not_the_last_day_counts() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api()
     async with a_source(api, sweep_slice_days=6, municipalities=("1000",)) as source:
-        await ledger.run(the_polls(source)[1])
+        await keeper.run(the_polls(source)[1])
     days = [(request.url.params["startDate"], request.url.params["endDate"]) for request in api.asked]
     assert days == [
         ("2026-05-01", "2026-05-07"),
@@ -229,44 +230,44 @@ async def test_no_day_falls_between_two_slices_whether_or_not_the_last_day_count
 
 
 async def test_sweeps_are_numbered() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     async with a_source(Api()) as source:
         for _ in range(3):
-            await ledger.run(the_polls(source)[1])
-    assert [page.sweep for page in ledger.pages if page.sweep_complete] == [1, 2, 3]
+            await keeper.run(the_polls(source)[1])
+    assert [page.sweep for page in keeper.pages if page.sweep_complete] == [1, 2, 3]
 
 
 async def test_a_sweep_that_was_killed_goes_on_where_it_was_under_the_same_number() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(9))
     async with a_source(api, sweep_slice_days=31, municipalities=("1000",)) as source:
         _, sweep = the_polls(source)
-        ledger.dies_after = 3
+        keeper.dies_after = 3
         with pytest.raises(KilledError):
-            await ledger.run(sweep)
-        ledger.dies_after = None
+            await keeper.run(sweep)
+        keeper.dies_after = None
         api.asked.clear()
-        await ledger.run(sweep)
+        await keeper.run(sweep)
     assert [int(request.url.params["page"]) for request in api.asked] == [2, 3, 4]
-    assert [(page.sweep, page.sweep_complete) for page in ledger.pages[-2:]] == [(1, False), (1, True)]
-    assert len(ledger.ids) == 9
+    assert [(page.sweep, page.sweep_complete) for page in keeper.pages[-2:]] == [(1, False), (1, True)]
+    assert len(keeper.ids) == 9
 
 
 async def test_a_sweep_with_other_settings_is_another_sweep() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(9))
     async with a_source(api) as source:
-        ledger.dies_after = 3
+        keeper.dies_after = 3
         with pytest.raises(KilledError):
-            await ledger.run(the_polls(source)[1])
-    ledger.dies_after = None
+            await keeper.run(the_polls(source)[1])
+    keeper.dies_after = None
     async with a_source(api, municipalities=("1000", "1020", "1120")) as source:
-        await ledger.run(the_polls(source)[1])
-    assert [page.sweep for page in ledger.pages if page.sweep_complete] == [2]
+        await keeper.run(the_polls(source)[1])
+    assert [page.sweep for page in keeper.pages if page.sweep_complete] == [2]
 
 
 async def test_a_report_that_slips_a_page_back_while_the_slice_shrinks_is_seen() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(5))
 
     def the_first_two_leave(request: httpx.Request) -> None:
@@ -275,41 +276,41 @@ async def test_a_report_that_slips_a_page_back_while_the_slice_shrinks_is_seen()
 
     api.before_answer = the_first_two_leave
     async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
-        await ledger.run(the_polls(source)[1])
-    assert ledger.ids == {1, 2, 3, 4, 5}
-    assert [page.sweep_complete for page in ledger.pages][-1] is True
+        await keeper.run(the_polls(source)[1])
+    assert keeper.ids == {1, 2, 3, 4, 5}
+    assert [page.sweep_complete for page in keeper.pages][-1] is True
 
 
 async def test_a_report_that_slips_while_the_poll_is_down_is_seen() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(6))
     async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
         _, sweep = the_polls(source)
-        ledger.dies_after = 2
+        keeper.dies_after = 2
         with pytest.raises(KilledError):
-            await ledger.run(sweep)
+            await keeper.run(sweep)
         del api.incidents[:4]
-        ledger.dies_after = None
-        await ledger.run(sweep)
-    assert ledger.ids >= {5, 6}
+        keeper.dies_after = None
+        await keeper.run(sweep)
+    assert keeper.ids >= {5, 6}
 
 
 async def test_a_listing_that_never_stops_shrinking_is_left_in_the_end() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(200))
     api.before_answer = lambda request: api.incidents.__delitem__(-1)
     async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
-        await ledger.run(the_polls(source)[1])
-    assert ledger.pages[-1].sweep_complete
+        await keeper.run(the_polls(source)[1])
+    assert keeper.pages[-1].sweep_complete
 
 
 async def test_since_tomorrow_asks_for_nothing() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(3))
     async with a_source(api, since=date(2026, 6, 1)) as source:
         for poll in the_polls(source):
-            await ledger.run(poll)
-    assert not ledger.ids
+            await keeper.run(poll)
+    assert not keeper.ids
     assert not [path for path in api.paths() if "startDate" in path]
 
 
@@ -366,7 +367,7 @@ async def test_what_is_gone_is_said_with_what_was_last_seen_of_it() -> None:
     ("status", "error"), [(401, MisconfiguredError), (429, TemporaryError), (400, RejectedError), (502, TemporaryError)]
 )
 async def test_an_error_ends_the_run_and_what_was_kept_stays_kept(status: int, error: type[ConnectorError]) -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api(*reports(5))
     async with a_source(api, municipalities=("1000",)) as source:
         _, sweep = the_polls(source)
@@ -377,8 +378,8 @@ async def test_an_error_ends_the_run_and_what_was_kept_stays_kept(status: int, e
 
         api.before_answer = fails_later
         with pytest.raises(error):
-            await ledger.run(sweep)
-    assert ledger.pages
+            await keeper.run(sweep)
+    assert keeper.pages
 
 
 async def test_polls_keep_their_own_rhythm_and_share_a_door() -> None:
@@ -390,9 +391,9 @@ async def test_polls_keep_their_own_rhythm_and_share_a_door() -> None:
 
 
 async def test_the_day_is_the_one_in_brussels() -> None:
-    ledger = Ledger()
+    keeper = Keeper()
     api = Api()
     late = datetime.fromisoformat("2026-05-20T22:30:00+00:00")
     async with a_source(api, now=lambda: late) as source:
-        await ledger.run(the_polls(source)[0])
-    assert ledger.cursors["recent"]["read_to"] == "2026-05-21"
+        await keeper.run(the_polls(source)[0])
+    assert keeper.cursors["recent"]["read_to"] == "2026-05-21"

@@ -1,6 +1,5 @@
 """A small Fix My Street to read from, a ledger to keep in, and one valid thing of each sort."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -10,7 +9,7 @@ import httpx
 
 from connectors.fixmystreet.settings import FixMyStreetSettings
 from connectors.fixmystreet.source import FixMyStreet, open_source
-from connectors.kit.ports import Kept, Page, Poll
+from connectors.kit.ports import Poll
 
 NOW = datetime(2026, 5, 20, 10, 0, tzinfo=UTC)
 SITE = "https://site.example/api"
@@ -85,41 +84,6 @@ class Api:
         document: dict[str, Any] = {"_embedded": {"response": part}} if part else {}
         document["page"] = {"totalPages": -(-len(listed) // size)} if self.counts_pages else {}
         return httpx.Response(200, json=document)
-
-
-class KilledError(Exception):
-    """The process ended here."""
-
-
-class Ledger:
-    """Keeps pages with their cursor, knows what is news, and dies when told to."""
-
-    def __init__(self) -> None:
-        self.pages: list[Page] = []
-        self.contents: dict[str, str] = {}
-        self.cursors: dict[str, Mapping[str, Any]] = {}
-        self.dies_after: int | None = None
-
-    async def run(self, poll: Poll) -> None:
-        """One run of a poll from the cursor that was kept."""
-
-        async def keep(page: Page) -> Kept:
-            if self.dies_after is not None and len(self.pages) >= self.dies_after:
-                raise KilledError
-            self.pages.append(page)
-            self.cursors[poll.name] = json.loads(json.dumps(dict(page.cursor)))
-            changed = 0
-            for seen in page.observations:
-                changed += self.contents.get(seen.external_id) != seen.content
-                self.contents[seen.external_id] = seen.content
-            return Kept(changed)
-
-        await poll.run(self.cursors.get(poll.name), keep)
-
-    @property
-    def ids(self) -> set[int]:
-        """The numbers of all reports seen."""
-        return {int(external_id) for external_id in self.contents}
 
 
 @asynccontextmanager

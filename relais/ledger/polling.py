@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from connectors.kit.ports import Arrival, Observation
 from relais.ledger.accepting import Acceptance
@@ -30,6 +30,14 @@ class PollTurn:
     moved: int
 
 
+@dataclass(frozen=True, slots=True)
+class SweepCount:
+    """How a complete sweep stands: things known that a listing should show, and those that it is counted to lack."""
+
+    known: int
+    missed: int
+
+
 class Polls:
     """Poll cursors move in the transaction that accepts what they cover."""
 
@@ -51,6 +59,16 @@ class Polls:
             f"""UPDATE polls SET owner = NULL, until = NULL, next_at = {now} + :wait, last_error = :error,
             succeeded_at = CASE WHEN :failed = 1 THEN succeeded_at ELSE {now} END
             WHERE name = :name AND fence = :fence"""
+        )
+        self._renew = text(f"UPDATE polls SET until = {now} + :lease WHERE name = :name AND fence = :fence")
+        # It changes nothing and holds the row: nobody can take the poll before this transaction has ended.
+        self._still_ours = text("UPDATE polls SET fence = fence WHERE name = :name AND fence = :fence")
+        self._let_go = text(
+            f"UPDATE polls SET owner = NULL, until = NULL, next_at = {now} WHERE name = :name AND fence = :fence"
+        )
+        self._next = text(
+            f"""SELECT CASE WHEN owner IS NOT NULL AND until > next_at THEN until ELSE next_at END - {now} AS wait
+            FROM polls WHERE name = :name"""
         )
         seen = record_set(database.dialect, "rows", external_id="text")
         self._seen = text(
@@ -78,7 +96,21 @@ class Polls:
             f"""UPDATE observations SET missed = missed + 1, sweep = :sweep FROM {seen} AS r
             WHERE observations.source = :source AND observations.door = :door
             AND observations.external_id = r.external_id AND observations.sweep < :sweep
+            AND observations.gone = false AND observations.settled = false
             RETURNING observations.external_id, observations.missed"""
+        )
+        expected = "source = :source AND door = :door AND gone = false AND settled = false"
+        self._lost = text(
+            f"""SELECT external_id FROM observations WHERE {expected} AND sweep = :sweep
+            AND missed >= {MISSES_UNTIL_GONE} AND external_id > :after ORDER BY external_id LIMIT :room"""
+        )
+        self._still_lost = text(
+            f"""SELECT o.external_id FROM {seen} AS r JOIN observations o
+            ON {expected} AND o.external_id = r.external_id WHERE o.missed >= {MISSES_UNTIL_GONE}"""
+        )
+        self._count = text(
+            f"""SELECT count(*) AS known, coalesce(sum(CASE WHEN sweep = :sweep AND missed > 0 THEN 1 ELSE 0 END), 0)
+            AS missed FROM observations WHERE {expected}"""
         )
         # Two polls of one door may see the same thing at once: they number its observations one after the other.
         self._one_at_a_time = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
@@ -139,24 +171,74 @@ class Polls:
                 {"name": turn.name, "fence": turn.fence, "wait": wait_ms, "error": error, "failed": int(bool(error))},
             )
 
+    async def renew(self, turn: PollTurn, *, lease_ms: int) -> None:
+        """Make the lease last ``lease_ms`` from now. Raises PollLostError where it is no longer ours."""
+        async with self._database.writing() as transaction:
+            if await transaction.run(self._renew, {"name": turn.name, "fence": turn.fence, "lease": lease_ms}) != 1:
+                raise PollLostError(turn.name)
+
+    async def let_go(self, turn: PollTurn) -> None:
+        """Give a poll that was broken off back at once, as neither a success nor a failure."""
+        async with self._database.writing() as transaction:
+            await transaction.run(self._let_go, {"name": turn.name, "fence": turn.fence})
+
+    async def milliseconds_to_next(self, name: str) -> int:
+        """How long until a poll may be taken if nobody renews its lease (0 or less: now)."""
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._next, {"name": name})
+        return rows[0].wait if rows else 0
+
     async def unseen(self, source: str, door: str, *, sweep: int, after: str, room: int) -> list[str]:
         """Ids, in order, of things known, neither settled nor gone, that this complete sweep did not see."""
-        parameters = {"source": source, "door": door, "sweep": sweep, "after": after, "room": room}
-        async with self._database.reading() as transaction:
-            return [row.external_id for row in await transaction.rows(self._unseen, parameters)]
+        return await self._ids(self._unseen, source, door, sweep, after, room)
 
-    async def miss(self, source: str, door: str, external_ids: Sequence[str], *, sweep: int) -> list[str]:
-        """Count a miss for each, once a sweep; the ids of those that are now gone."""
+    async def count(self, source: str, door: str, *, sweep: int) -> SweepCount:
+        """How many things are known that are neither settled nor gone, and how many of them this sweep has missed."""
+        async with self._database.reading() as transaction:
+            row = (await transaction.rows(self._count, {"source": source, "door": door, "sweep": sweep}))[0]
+        return SweepCount(known=row.known, missed=row.missed)
+
+    async def miss(
+        self, source: str, door: str, external_ids: Sequence[str], *, sweep: int, turn: PollTurn | None = None
+    ) -> list[str]:
+        """Count a miss for each, once a sweep; the ids of those that are now gone.
+
+        With a ``turn`` it raises PollLostError, and counts nothing, where the poll is no longer ours.
+        """
         rows = json.dumps([{"external_id": external_id} for external_id in external_ids])
         async with self._database.writing() as transaction:
+            await self._only_if_ours(transaction, turn)
+            await self._alone_at(transaction, source, door)
             found = await transaction.rows(self._miss, {"rows": rows, "source": source, "door": door, "sweep": sweep})
         return [row.external_id for row in found if row.missed >= MISSES_UNTIL_GONE]
 
+    async def lost(self, source: str, door: str, *, sweep: int, after: str, room: int) -> list[str]:
+        """Ids, in order, of things that this sweep has missed once too often and that are not said to be gone yet."""
+        return await self._ids(self._lost, source, door, sweep, after, room)
+
     async def observe(
-        self, source: str, door: str, observations: Sequence[Observation], *, sweep: int, gone: bool = False
+        self,
+        source: str,
+        door: str,
+        observations: Sequence[Observation],
+        *,
+        sweep: int,
+        gone: bool = False,
+        turn: PollTurn | None = None,
     ) -> list[Receipt]:
-        """Accept observations that no cursor covers: the second look after a sweep, and what has gone."""
+        """Accept observations that no cursor covers: the second look after a sweep, and what has gone.
+
+        With a ``turn`` it raises PollLostError, and accepts nothing, where the poll is no longer ours; and a thing that
+        somebody saw since it was missed is not gone.
+        """
         async with self._database.writing() as transaction:
+            await self._only_if_ours(transaction, turn)
+            if gone and turn is not None:
+                await self._alone_at(transaction, source, door)
+                rows = json.dumps([{"external_id": one.external_id} for one in observations])
+                found = await transaction.rows(self._still_lost, {"rows": rows, "source": source, "door": door})
+                still_lost = {row.external_id for row in found}
+                observations = [one for one in observations if one.external_id in still_lost]
             return await self._note_all(transaction, source, door, observations, sweep, gone=gone)
 
     async def last_body(self, source: str, door: str, external_id: str) -> bytes | None:
@@ -176,6 +258,23 @@ class Polls:
             rows = await transaction.rows(self._catalogue, {"source": source})
         return (rows[0].version, rows[0].body) if rows else None
 
+    async def _ids(
+        self, statement: TextClause, source: str, door: str, sweep: int, after: str, room: int
+    ) -> list[str]:
+        parameters = {"source": source, "door": door, "sweep": sweep, "after": after, "room": room}
+        async with self._database.reading() as transaction:
+            return [row.external_id for row in await transaction.rows(statement, parameters)]
+
+    async def _only_if_ours(self, transaction: Transaction, turn: PollTurn | None) -> None:
+        if turn is None:
+            return
+        if await transaction.run(self._still_ours, {"name": turn.name, "fence": turn.fence}) != 1:
+            raise PollLostError(turn.name)
+
+    async def _alone_at(self, transaction: Transaction, source: str, door: str) -> None:
+        if self._database.dialect == "postgresql":
+            await transaction.rows(self._one_at_a_time, {"name": f"observations:{source}:{door}"})
+
     async def _note_all(
         self,
         transaction: Transaction,
@@ -189,8 +288,7 @@ class Polls:
         latest = {observation.external_id: observation for observation in observations}
         if not latest:
             return []
-        if self._database.dialect == "postgresql":
-            await transaction.rows(self._one_at_a_time, {"name": f"observations:{source}:{door}"})
+        await self._alone_at(transaction, source, door)
         rows = json.dumps([{"external_id": external_id} for external_id in latest])
         found = await transaction.rows(self._seen, {"rows": rows, "source": source, "door": door})
         known = {row.external_id: row for row in found}

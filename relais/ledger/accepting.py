@@ -1,7 +1,9 @@
 """Accepting events: unique for ever, ordered within a case, in one transaction for a whole group."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -12,7 +14,10 @@ from relais.ledger.database import Database, Transaction, record_set
 from relais.ledger.ports import Fate, Receipt
 from relais.ledger.references import reference_for
 from relais.ledger.tables import OPEN, PARKED, READY_DUE
+from schemas.case import CASE_KEY_PATTERN
 
+LONGEST_EVENT_ID: Final = 200
+_CASE_KEY: Final = re.compile(CASE_KEY_PATTERN)
 _UNREADABLE: Final = "unreadable"
 
 
@@ -114,6 +119,7 @@ class Acceptance:
         self, transaction: Transaction, arrivals: Sequence[Arrival], *, test: bool = False
     ) -> list[Receipt]:
         """The same inside a transaction that also moves a cursor."""
+        arrivals = [self._bounded(arrival) for arrival in arrivals]
         digests = [self.digest(arrival.body) for arrival in arrivals]
         known = await self._known_among(transaction, arrivals)
         receipts: list[Receipt | None] = [None] * len(arrivals)
@@ -154,6 +160,18 @@ class Acceptance:
         if conflicting:
             await transaction.run(self._keep_conflicts, conflicting)
         return [receipt for receipt in receipts if receipt is not None]
+
+    def _bounded(self, arrival: Arrival) -> Arrival:
+        """The arrival with names that fit: what came from outside may be of any length."""
+        event_id, case_key, trouble = arrival.event_id, arrival.case_key, arrival.trouble
+        if len(event_id) > LONGEST_EVENT_ID:
+            digest = self.fingerprint(event_id)
+            event_id = f"{event_id[: LONGEST_EVENT_ID - len(digest) - 1]}~{digest}"
+        if case_key is not None and not _CASE_KEY.fullmatch(case_key):
+            case_key, trouble = None, trouble or "what it names is no case key"
+        if event_id == arrival.event_id and case_key == arrival.case_key:
+            return arrival
+        return replace(arrival, event_id=event_id, case_key=case_key, trouble=trouble)
 
     async def _known_among(
         self, transaction: Transaction, arrivals: Sequence[Arrival]

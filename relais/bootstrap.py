@@ -1,0 +1,137 @@
+"""The wiring: the only module that knows which connectors there are."""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from pydantic import BaseModel
+
+from connectors.catalogue import CATALOGUE
+from connectors.kit.http import fast_transport
+from connectors.kit.manifest import Connector
+from connectors.kit.ports import Sink, Source
+from relais.delivery.fold import Route
+from relais.runtime.program import Parts
+from relais.settings import (
+    PREFIX,
+    Settings,
+    SettingsError,
+    connector_prefix,
+    load_connector_settings,
+    load_settings,
+    refuse_unknown,
+)
+from relais.telemetry.emitting import Emitter
+from relais.telemetry.metrics import Metrics
+from routing.choose import Rules, choose
+from routing.facts import facts_of
+from routing.load import load, load_bundled
+from schemas.case import CaseFacts, Kind
+from schemas.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that was read and checked before anything is opened."""
+
+    settings: Settings
+    connectors: Mapping[str, Connector]
+    connector_settings: Mapping[str, BaseModel]
+    rules: Rules
+
+
+def read_configuration() -> Configuration:
+    """Read the environment and the rules.
+
+    Raises SettingsError with every fault found, each naming its variable; InvalidRulesError for rules that cannot be
+    used.
+    """
+    settings = load_settings()
+    connectors = {connector.name: connector for connector in CATALOGUE}
+    faults = [
+        f"{PREFIX}{variable}: no connector {name}; there are {', '.join(sorted(connectors))}"
+        for variable, names in (("SOURCES", settings.sources), ("SINKS", settings.sinks))
+        for name in names
+        if name not in connectors
+    ]
+    if faults:
+        raise SettingsError(faults)
+    chosen = {name: connectors[name] for name in dict.fromkeys((*settings.sources, *settings.sinks))}
+    read: dict[str, BaseModel] = {}
+    for name, connector in chosen.items():
+        try:
+            read[name] = load_connector_settings(name, connector.settings)
+        except SettingsError as error:
+            faults.extend(error.faults)
+    known: dict[str, type[BaseModel]] = {connector_prefix(name): one.settings for name, one in connectors.items()}
+    try:
+        refuse_unknown({PREFIX: Settings, **known}, os.environ)
+    except SettingsError as error:
+        faults.extend(error.faults)
+    if faults:
+        raise SettingsError(faults)
+    rules = load([settings.rules]) if settings.rules else load_bundled()
+    for name in settings.sources:
+        if name not in rules.by_source:
+            raise SettingsError([f"{PREFIX}SOURCES: there are no routing rules for {name}"])
+    return Configuration(settings, chosen, read, rules)
+
+
+def route_by(rules: Rules) -> Route:
+    """The routing rules as delivery asks them."""
+
+    def route(source: str, kind: Kind, tenant: str | None, facts: CaseFacts) -> Decision:
+        return choose(rules, facts_of(source, kind, tenant, facts)).decision
+
+    return route
+
+
+@asynccontextmanager
+async def open_sources(
+    configuration: Configuration, open_transport: Callable[[], httpx.AsyncBaseTransport] = fast_transport
+) -> AsyncIterator[dict[str, Source]]:
+    """The configured sources by name, open until the end."""
+    async with AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(opener(configuration.connector_settings[name], open_transport))
+            for name in configuration.settings.sources
+            if (opener := configuration.connectors[name].open_source) is not None
+        }
+
+
+@asynccontextmanager
+async def open_sinks(
+    configuration: Configuration, open_transport: Callable[[], httpx.AsyncBaseTransport] = fast_transport
+) -> AsyncIterator[dict[str, Sink]]:
+    """The configured sinks by name, open until the end."""
+    async with AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(opener(configuration.connector_settings[name], open_transport))
+            for name in configuration.settings.sinks
+            if (opener := configuration.connectors[name].open_sink) is not None
+        }
+
+
+@asynccontextmanager
+async def open_parts(configuration: Configuration, *, role: str) -> AsyncIterator[Parts]:
+    """Everything a process needs beside its ledger and its broker, open until the end."""
+    metrics = Metrics()
+    async with open_sources(configuration) as sources, open_sinks(configuration) as sinks:
+        yield Parts(
+            settings=configuration.settings,
+            sources=sources,
+            sinks=sinks,
+            route=route_by(configuration.rules),
+            metrics=metrics,
+            emit=Emitter(metrics, level=configuration.settings.log_level),
+            owner=owner_name(role),
+        )
+
+
+def owner_name(role: str) -> str:
+    """A name for this process as an owner of leases: new at every start, so that an earlier life is somebody else."""
+    return f"{role}@{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -1,0 +1,102 @@
+"""The verbs that start the program: run, migrate."""
+
+import asyncio
+import signal
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+import uvloop
+
+from relais.bootstrap import Configuration, open_parts, read_configuration
+from relais.ledger.database import LedgerAwayError, open_database
+from relais.ledger.migrating import migrate
+from relais.runtime.program import PartFailedError, Program, Role
+from relais.settings import SettingsError, load_settings
+from relais.telemetry.emitting import silence_libraries
+from routing.fault import InvalidRulesError
+
+
+class RoleChoice(StrEnum):
+    """The roles that can be named on the command line."""
+
+    ALL = "all"
+    INTAKE = "intake"
+    DELIVERY = "delivery"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command("run")(run)
+    app.command("migrate")(migrate_ledger)
+
+
+def run(
+    role: Annotated[RoleChoice, typer.Option(help="Which role this process plays; all of them unless named.")] = (
+        RoleChoice.ALL
+    ),
+) -> None:
+    """Start the workers and go on until SIGTERM or Ctrl-C."""
+    configuration = configuration_or_exit()
+    roles = frozenset(Role) if role is RoleChoice.ALL else frozenset({Role(role.value)})
+    silence_libraries()
+    try:
+        uvloop.run(_run(configuration, roles))
+    except PartFailedError as error:
+        typer.echo(f"a part of the program failed: {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"cannot start: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def migrate_ledger() -> None:
+    """Bring the ledger to the revision that this program knows."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        _say_faults(error)
+        raise typer.Exit(2) from None
+
+    async def work() -> tuple[str | None, str]:
+        database = open_database(settings.ledger_url.get_secret_value())
+        try:
+            return await migrate(database)
+        finally:
+            await database.close()
+
+    try:
+        before, after = asyncio.run(work())
+    except (LedgerAwayError, ValueError) as error:
+        typer.echo(f"the ledger was not migrated: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"the ledger is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})"))
+
+
+def configuration_or_exit() -> Configuration:
+    """The configuration; says every fault on standard error and ends the program where there is one."""
+    try:
+        return read_configuration()
+    except SettingsError as error:
+        _say_faults(error)
+    except InvalidRulesError as error:
+        for fault in error.faults:
+            typer.echo(str(fault), err=True)
+    raise typer.Exit(2)
+
+
+def _say_faults(error: SettingsError) -> None:
+    for fault in error.faults:
+        typer.echo(fault, err=True)
+
+
+async def _run(configuration: Configuration, roles: frozenset[Role]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    async with open_parts(configuration, role="+".join(sorted(roles))) as parts:
+        program = Program(parts, roles, ready_at=lambda address: print(f"listening on {address}", flush=True))  # noqa: T201
+        await program.run(stop)
+    sys.stdout.flush()

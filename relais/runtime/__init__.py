@@ -1,0 +1,1 @@
+"""The program's edges: HTTP, polling, the broker, the clock; thin."""

@@ -1,0 +1,154 @@
+"""Accepting arrivals in groups, so that many senders cost a handful of commits."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.kit.ports import Arrival
+from relais.ledger.accepting import Acceptance
+from relais.ledger.database import LedgerAwayError
+from relais.ledger.ports import Fate, Receipt
+from relais.telemetry.emitting import Emit
+from relais.telemetry.events import (
+    ArrivalUnreadable,
+    EventConflicted,
+    EventsAccepted,
+    HandlerFailed,
+    LedgerAway,
+    LedgerBack,
+)
+
+_LARGEST_GROUP: Final = 256
+_SMALL_GROUP: Final = 4
+_GATHER_SECONDS: Final = 0.002
+
+
+class IntakeFullError(Exception):
+    """So many arrivals wait for a commit that another one may not; the sender is to come again."""
+
+
+class IntakeRefusedError(Exception):
+    """The ledger will not take this arrival, whatever is done; a fault of ours."""
+
+
+class Intake:
+    """Takes arrivals from every door of the process and commits them in groups.
+
+    At most ``capacity`` wait. ``accepted`` is called after each commit that brought something new, with how many.
+    """
+
+    def __init__(self, acceptance: Acceptance, *, capacity: int, accepted: Callable[[int], None], emit: Emit) -> None:
+        self._acceptance = acceptance
+        self._capacity = capacity
+        self._accepted = accepted
+        self._emit = emit
+        self._waiting: list[tuple[Arrival, asyncio.Future[Receipt]]] = []
+        self._news = asyncio.Event()
+        self._away = False
+
+    @property
+    def waiting(self) -> int:
+        """How many arrivals wait for their commit."""
+        return len(self._waiting)
+
+    async def accept(self, arrival: Arrival) -> Receipt:
+        """Return once the arrival is durable.
+
+        Raises IntakeFullError, LedgerAwayError (nothing is known to be stored) and IntakeRefusedError.
+        """
+        if len(self._waiting) >= self._capacity:
+            raise IntakeFullError
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrival, answer))
+        self._news.set()
+        return await answer
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Commit groups until ``stop`` is set and nothing waits."""
+        stopper = asyncio.create_task(self._watch(stop))
+        last_size = 0
+        try:
+            while not (stop.is_set() and not self._waiting):
+                if not self._waiting:
+                    self._news.clear()
+                    await self._news.wait()
+                    continue
+                if last_size > _SMALL_GROUP and len(self._waiting) < _LARGEST_GROUP:
+                    # the last group was no small one: more is coming, and one commit serves all of it
+                    await asyncio.sleep(_GATHER_SECONDS)
+                group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
+                last_size = len(group)
+                await self._commit(group)
+                # the answers go out before the next group is taken
+                await asyncio.sleep(0)
+        finally:
+            stopper.cancel()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._news.set()
+
+    async def _commit(self, group: list[tuple[Arrival, asyncio.Future[Receipt]]]) -> None:
+        arrivals = [arrival for arrival, _ in group]
+        try:
+            receipts = await self._acceptance.accept(arrivals)
+        except LedgerAwayError as error:
+            if not self._away:
+                self._emit(LedgerAway(part="intake", reason=str(error)))
+            self._away = True
+            for _, answer in group:
+                _fail(answer, error)
+            return
+        except (SQLAlchemyError, ValueError) as error:
+            self._emit(HandlerFailed(where="intake", kind=type(error).__name__))
+            await self._one_by_one(group)
+            return
+        if self._away:
+            self._away = False
+            self._emit(LedgerBack(part="intake"))
+        for (_, answer), receipt in zip(group, receipts, strict=True):
+            if not answer.done():
+                answer.set_result(receipt)
+        self._tell(arrivals, receipts)
+
+    async def _one_by_one(self, group: list[tuple[Arrival, asyncio.Future[Receipt]]]) -> None:
+        """One arrival of the group cannot be stored: the others must not suffer for it."""
+        for member in group:
+            if len(group) == 1:
+                _fail(member[1], IntakeRefusedError())
+            else:
+                await self._commit([member])
+
+    def _tell(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
+        counted = Counter(
+            (arrival.source, arrival.door, receipt.fate) for arrival, receipt in zip(arrivals, receipts, strict=True)
+        )
+        for source, door in {(arrival.source, arrival.door) for arrival in arrivals}:
+            self._emit(
+                EventsAccepted(
+                    source=source,
+                    door=door,
+                    new=counted[source, door, Fate.NEW],
+                    same=counted[source, door, Fate.SAME],
+                    conflicts=counted[source, door, Fate.CONFLICT],
+                )
+            )
+        fresh = 0
+        for arrival, receipt in zip(arrivals, receipts, strict=True):
+            if receipt.fate is Fate.CONFLICT:
+                self._emit(EventConflicted(source=arrival.source, door=arrival.door, event_id=arrival.event_id))
+            elif receipt.fate is Fate.NEW:
+                fresh += 1
+                if arrival.case_key is None:
+                    reason = arrival.trouble or "it names no case"
+                    self._emit(ArrivalUnreadable(source=arrival.source, door=arrival.door, reason=reason))
+        if fresh:
+            self._accepted(fresh)
+
+
+def _fail(answer: "asyncio.Future[Receipt]", error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -1,0 +1,169 @@
+"""Every setting of the program, read from the environment, from `.env` and from secret files."""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "RELAIS_"
+SECRETS_DIRECTORY: Final = "RELAIS_SECRETS_DIR"
+
+
+def _listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. ``faults`` has one line each, naming the variable; never a value."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+class Settings(BaseModel):
+    """The engine's own settings; a connector's stand in its own folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    ledger_url: SecretStr = Field(
+        default=SecretStr("sqlite:///.relais/ledger.db"),
+        description="Where the ledger lives: `sqlite:///<file>` (embedded; migrated at start) or `postgresql://...`.",
+    )
+    broker_url: SecretStr | None = Field(
+        default=None,
+        description="The NATS server or cluster, `nats://...`, several by commas; without one a server is started as "
+        "a child of this process.",
+    )
+    broker_store: Path = Field(
+        default=Path(".relais/nats"), description="Where the embedded NATS server keeps its streams."
+    )
+    nats_server_bin: Path | None = Field(
+        default=None, description="Another `nats-server` for the embedded broker than the one that was installed."
+    )
+    http_host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    http_port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="The port of webhooks, `/live`, `/ready` and `/metrics`; 0 takes a free one.",
+    )
+    sources: Names = Field(default=("fixmystreet",), description="The connectors that events come from, by commas.")
+    sinks: Names = Field(default=("crm_cmt",), description="The connectors that cases go to, by commas.")
+    rules: Path | None = Field(
+        default=None, description="A folder of routing rules to use instead of those that came with the program."
+    )
+    digest_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="The key of the content digests; without one the ledger makes its own at its first start.",
+    )
+    register_number_authorisation: str | None = Field(
+        default=None,
+        min_length=3,
+        description="The authorisation under which national register numbers may be kept; without one they are masked.",
+    )
+    intake_capacity: int = Field(
+        default=2048, ge=1, le=100_000, description="How many arrivals may wait for a commit before senders get 503."
+    )
+    max_lanes: int = Field(
+        default=256, ge=1, le=10_000, description="How many cases one delivery worker holds at a time."
+    )
+    lease: timedelta = Field(
+        default=timedelta(seconds=30), description="How long a worker that died keeps its cases. Seconds, or ISO 8601."
+    )
+    patience: timedelta = Field(
+        default=timedelta(hours=75), description="How long a case may keep failing before it is parked for a human."
+    )
+    longest_wait: timedelta = Field(
+        default=timedelta(minutes=15), description="The longest wait between two tries of one case."
+    )
+    feeds: bool = Field(
+        default=True, description="Whether `cases.ready`, `cases.delivered` and `cases.parked` are published."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="From which level on events are logged."
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the ledger is a file of this program's own, which it may migrate when it starts."""
+        return self.ledger_url.get_secret_value().startswith("sqlite")
+
+
+def load_settings() -> Settings:
+    """The engine's settings. Raises SettingsError naming each variable that is wrong."""
+    return _read(Settings, PREFIX)
+
+
+def load_connector_settings(name: str, model: type[BaseModel]) -> BaseModel:
+    """A connector's settings, from ``RELAIS_<NAME>_<FIELD>``.
+
+    Raises SettingsError naming each variable that is wrong.
+    """
+    return _read(model, connector_prefix(name))
+
+
+def connector_prefix(name: str) -> str:
+    """What the variables of a connector begin with."""
+    return f"{PREFIX}{name.upper()}_"
+
+
+def refuse_unknown(known: Mapping[str, type[BaseModel]], environment: Mapping[str, str]) -> None:
+    """Refuse variables that begin like ours and mean nothing: most likely a slip of the pen.
+
+    ``known`` gives the settings class by prefix. Raises SettingsError naming each, with the nearest known name.
+    """
+    names = {f"{prefix}{field.upper()}" for prefix, model in known.items() for field in model.model_fields}
+    names.add(SECRETS_DIRECTORY)
+    faults = []
+    for variable in sorted(environment):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in names:
+            near = difflib.get_close_matches(variable.upper(), names, n=1)
+            faults.append(f"{variable}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+    if faults:
+        raise SettingsError(faults)
+
+
+def _read(model: type[_Model], prefix: str) -> _Model:
+    secrets = os.environ.get(SECRETS_DIRECTORY, "/run/secrets")
+    reader = type(
+        model.__name__,
+        (model, BaseSettings),
+        {
+            "__doc__": model.__doc__,
+            "__module__": __name__,
+            "model_config": SettingsConfigDict(
+                env_prefix=prefix,
+                env_file=".env",
+                secrets_dir=secrets if Path(secrets).is_dir() else None,
+                enable_decoding=False,
+                env_ignore_empty=True,
+                extra="ignore",
+                frozen=True,
+                hide_input_in_errors=True,
+            ),
+        },
+    )
+    try:
+        return cast("_Model", reader())
+    except ValidationError as error:
+        raise SettingsError(_fault(prefix, fault["loc"], fault["msg"]) for fault in error.errors()) from None
+
+
+def _fault(prefix: str, location: tuple[int | str, ...], message: str) -> str:
+    if not location:
+        return f"{prefix}*: {message}"
+    field = str(location[0])
+    variable = field.upper() if field.upper().startswith(prefix) else f"{prefix}{field.upper()}"
+    return f"{variable}: {message}"

@@ -36,7 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # one stand-in must start where another one is not installed or does not import
     options = parser_for([word for word in words if word in STAND_INS][:1]).parse_args(words)
-    app = importlib.import_module(f"mocks.{options.name}").app_from(options)
+    try:
+        app = importlib.import_module(f"mocks.{options.name}").app_from(options)
+    except OSError as error:
+        print(f"cannot start {options.name}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     # a stand-in keeps nearly all that it makes, so looking for garbage often finds none and costs half its time
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)

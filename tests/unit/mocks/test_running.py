@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mocks.__main__ import STAND_INS, parser_for
+from mocks.__main__ import STAND_INS, main, parser_for
 from tests.contract.published import Contract
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +75,13 @@ async def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
     assert (process.returncode, out) == (1, b"")
     assert err.decode().startswith(f"cannot listen on 127.0.0.1:{port}: ")
     assert "Traceback" not in err.decode()
+
+
+def test_a_journal_that_cannot_be_opened_is_said_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["crm_cmt", "--journal", str(tmp_path / "nowhere" / "journal")]) == 1
+    assert capsys.readouterr().err.startswith("cannot start crm_cmt: ")
 
 
 def test_each_stand_in_is_there_and_takes_its_own_options() -> None:

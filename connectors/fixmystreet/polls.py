@@ -29,19 +29,25 @@ class _Cursor(BaseModel):
         return self.model_dump(mode="json")
 
 
-class _Window(_Cursor):
-    """A pass under way: its days, and the page that was kept last."""
+class _Position(_Cursor):
+    """The page that was kept last."""
 
-    day: date
-    start: date
     municipality: str
     page: int
 
 
+class _Window(_Position):
+    """A pass under way: its days, and the page that was kept last."""
+
+    day: date
+    start: date
+
+
 class _Recent(_Cursor):
-    """``read_to`` is the day on which the last complete pass began."""
+    """``read_to`` is the day on which the last complete pass began; ``head`` and ``window`` are under way, if any."""
 
     read_to: date | None = None
+    head: _Position | None = None
     window: _Window | None = None
 
 
@@ -120,11 +126,15 @@ class RecentPoll(_IncidentPoll):
                 await keep(Page((), state.json_like(), catalogue=text))
 
     async def _read_head(self, state: _Recent, keep: Keep, trouble: _Trouble) -> None:
+        unfinished = state.head
         for municipality in self.reader.settings.municipalities:
+            # What a run that was killed had already kept is no news any more, and yet there may be news behind it.
+            known = unfinished.page if unfinished and unfinished.municipality == municipality else -1
             async for page in self.reader.pages(Slice(municipality)):
-                kept = await keep(Page(page.observations, state.json_like()))
+                reached = _Position(municipality=municipality, page=page.number)
+                kept = await keep(Page(page.observations, state.model_copy(update={"head": reached}).json_like()))
                 trouble.unnamed += page.unnamed
-                if kept.changed == 0 or page.number + 1 >= HEAD_PAGES:
+                if page.number + 1 >= HEAD_PAGES or (kept.changed == 0 and page.number > known):
                     break
 
     async def _read_window(self, state: _Recent, keep: Keep, trouble: _Trouble) -> None:
@@ -143,7 +153,7 @@ class RecentPoll(_IncidentPoll):
             async for page in self.reader.pages(Slice(municipality, window.start, end), first):
                 trouble.unnamed += page.unnamed
                 reached = window.model_copy(update={"municipality": municipality, "page": page.number})
-                after = state.model_copy(update={"window": reached})
+                after = _Recent(read_to=state.read_to, window=reached)
                 if page.last and municipality == municipalities[-1]:
                     after = _Recent(read_to=window.day)
                 await keep(Page(page.observations, after.json_like()))

@@ -24,7 +24,7 @@ async def test_a_pass_reads_every_page_of_every_municipality() -> None:
     async with a_source(api) as source:
         await keeper.run(the_polls(source)[0])
     assert keeper.ids == {1, 2, 3, 4, 5, 6}
-    assert keeper.cursors["recent"] == {"read_to": "2026-05-20", "window": None}
+    assert keeper.cursors["recent"] == {"read_to": "2026-05-20", "head": None, "window": None}
 
 
 async def test_the_head_is_left_at_the_first_page_without_news() -> None:
@@ -92,7 +92,20 @@ async def test_a_pass_that_was_killed_goes_on_where_it_was() -> None:
     windows = [int(request.url.params["page"]) for request in api.asked if "startDate" in request.url.params]
     assert windows == [7, 8, 9]
     assert len(keeper.ids) == 20
-    assert keeper.cursors["recent"] == {"read_to": "2026-05-20", "window": None}
+    assert keeper.cursors["recent"] == {"read_to": "2026-05-20", "head": None, "window": None}
+
+
+async def test_news_behind_the_page_of_a_kill_is_still_read() -> None:
+    keeper = Keeper()
+    api = Api(*reports(8, creationDate="2026-05-02T10:00:00"))
+    async with a_source(api, municipalities=("1000",)) as source:
+        recent, _ = the_polls(source)
+        keeper.dies_after = 3  # the catalogue and two pages of the head
+        with pytest.raises(KilledError):
+            await keeper.run(recent)
+        keeper.dies_after = None
+        await keeper.run(recent)
+    assert len(keeper.ids) == 8
 
 
 async def test_a_kill_at_any_page_loses_nothing() -> None:

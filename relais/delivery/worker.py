@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from connectors.kit.errors import ConnectorError, TemporaryError, UnconfirmedError
-from connectors.kit.ports import Delivered, Fingerprint, Outcome, Remote, Sink, Source
+from connectors.kit.ports import Delivered, Fingerprint, Sink, Source
+from relais.delivery.asking import Answer, Found, find, send
 from relais.delivery.decide import Failure, Move
 from relais.delivery.fold import Route
 from relais.delivery.gate import SinkGate
 from relais.delivery.lane import Lane
+from relais.delivery.leases import Leases
 from relais.delivery.patience import IN_LANE_LIMIT, Patience
 from relais.ledger.database import LedgerAwayError
 from relais.ledger.ledger import Ledger
@@ -26,7 +27,6 @@ from relais.telemetry.events import (
     LeaseLost,
     LedgerAway,
     LedgerBack,
-    RequestsMade,
     SinkPaused,
 )
 
@@ -44,13 +44,6 @@ class Pace:
     lease: timedelta = timedelta(seconds=30)
     look_every: timedelta = timedelta(seconds=1)
     drain: timedelta = timedelta(seconds=12)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What find said of one case; None: it is not there."""
-
-    remote: Remote | None
 
 
 class DeliveryWorker:
@@ -87,9 +80,7 @@ class DeliveryWorker:
         longest = max((sink.capabilities.request_timeout for sink in sinks.values()), default=timedelta(0))
         if self._pace.lease <= longest * 2:
             raise ValueError("the lease must be longer than twice the longest request of a sink")
-        self._lanes: dict[int, Lane] = {}
-        self._held_until: dict[int, float] = {}
-        self._reports: list[LaneReport] = []
+        self._leases = Leases(self._pace.lease)
         self._releases: dict[int, Release] = {}
         self._touched: dict[int, Lane] = {}
         self._news = asyncio.Event()
@@ -130,7 +121,7 @@ class DeliveryWorker:
             try:
                 await self._read_pauses()
                 # a lane that was just let go may have more behind it, so whoever writes also looks
-                room = self._pace.max_lanes - len(self._lanes) if self._usable() and not self._stopping else 0
+                room = self._pace.max_lanes - len(self._leases) if self._usable() and not self._stopping else 0
                 asked_at = time.monotonic()
                 tick = await self._ledger.lanes.tick(self._owner, reports, room=room, lease_ms=self._lease_ms)
             except LedgerAwayError as error:
@@ -173,7 +164,7 @@ class DeliveryWorker:
                 self._let_go(lane, Release(doubt=lane.doubt))
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._pace.drain.total_seconds())
-        for lane in list(self._lanes.values()):
+        for lane in self._leases.lanes:
             if lane.case_id not in self._releases and not lane.in_flight:
                 self._let_go(lane, Release(doubt=lane.doubt))
         reports = self._collect_reports()
@@ -187,8 +178,7 @@ class DeliveryWorker:
 
     def _take(self, claimed: ClaimedCase, asked_at: float) -> None:
         lane = Lane(claimed, self._sources, self._route, self._fingerprint)
-        self._lanes[lane.case_id] = lane
-        self._held_until[lane.case_id] = asked_at + self._pace.lease.total_seconds()
+        self._leases.take(lane, asked_at)
         self._go_on(lane)
 
     def _go_on(self, lane: Lane) -> None:
@@ -271,73 +261,51 @@ class DeliveryWorker:
                 for lane in gate.give_up_all():
                     self._let_go(lane, Release(wait_ms=_PAUSED_WAIT_MS, doubt=lane.doubt))
                 continue
-            while gate.free > 0 and gate.to_find:
-                lanes = self._with_time(gate, gate.next_to_find(), gate.to_find)
-                if not lanes:
-                    break
-                self._start(gate, lanes, self._find(gate, lanes))
-            while gate.free > 0 and gate.to_send:
-                lanes = self._with_time(gate, gate.next_to_send(), gate.to_send)
-                if not lanes:
-                    break
-                self._start(gate, lanes, self._deliver(gate, lanes))
+            while gate.free > 0 and (lanes := self._with_time(gate, gate.next_to_find(), gate.to_find)):
+                references = [lane.reference for lane in lanes]
+                self._start(gate, lanes, find(gate.sink, references, self._emit))
+            while gate.free > 0 and (lanes := self._with_time(gate, gate.next_to_send(), gate.to_send)):
+                changes = [change for lane in lanes if (change := lane.change) is not None]
+                self._start(gate, lanes, send(gate.sink, changes, self._emit))
 
     def _with_time(self, gate: SinkGate, lanes: list[Lane], back: list[Lane]) -> list[Lane]:
-        """The lanes that are still ours for longer than a request may take; the others go back or, lost, away."""
-        needed = time.monotonic() + gate.sink.capabilities.request_timeout.total_seconds()
-        ready = []
-        for lane in lanes:
-            if lane.lost:
-                continue
-            if self._held_until[lane.case_id] > needed:
-                ready.append(lane)
-            else:
-                back.append(lane)
+        """The lanes that are ours for longer than a request may take; the others wait for their renewal."""
+        ours = [lane for lane in lanes if not lane.lost]
+        ready = [lane for lane in ours if self._leases.lasts(lane, gate.sink.capabilities.request_timeout)]
+        back.extend(lane for lane in ours if lane not in ready)
         return ready
 
-    def _start(self, gate: SinkGate, lanes: list[Lane], request: Coroutine[Any, Any, None]) -> None:
+    def _start(self, gate: SinkGate, lanes: list[Lane], request: Coroutine[Any, Any, list[Answer]]) -> None:
         gate.in_flight += 1
         for lane in lanes:
             lane.in_flight = True
-        self._spawn(request)
+        self._spawn(self._request(gate, lanes, request))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, gate: SinkGate, lanes: list[Lane]) -> None:
-        changes = [change for lane in lanes if (change := lane.change) is not None]
-        started = time.monotonic()
-        limit = gate.sink.capabilities.request_timeout.total_seconds()
-        outcomes: list[Outcome] = []
+    async def _request(self, gate: SinkGate, lanes: list[Lane], request: Coroutine[Any, Any, list[Answer]]) -> None:
         try:
-            async with asyncio.timeout(limit):
-                outcomes = list(await gate.sink.deliver(changes))
-        except TimeoutError:
-            outcomes = [UnconfirmedError("no answer in time", code="timeout")] * len(lanes)
-        except Exception as error:  # noqa: BLE001  # a sink's fault: whether anything arrived is not known
-            self._emit(HandlerFailed(where=f"sink {gate.sink.name}", kind=type(error).__name__))
+            answers = await request
         finally:
             gate.in_flight -= 1
-        self._emit(
-            RequestsMade(sink=gate.sink.name, verb="deliver", cases=len(lanes), seconds=time.monotonic() - started)
-        )
-        for index, lane in enumerate(lanes):
-            lane.in_flight = False
-            outcome = outcomes[index] if index < len(outcomes) else UnconfirmedError("no outcome", code="no_outcome")
+            for lane in lanes:
+                lane.in_flight = False
+        for lane, answer in zip(lanes, answers, strict=True):
             if not lane.lost:
-                await self._answered(gate, lane, outcome)
+                await self._answered(gate, lane, answer)
         self._pump()
 
-    async def _answered(self, gate: SinkGate, lane: Lane, answer: Outcome | _Found) -> None:
+    async def _answered(self, gate: SinkGate, lane: Lane, answer: Answer) -> None:
         """Take an answer into its lane and see what the lane does next."""
         try:
             failure = None
             match answer:
                 case Delivered():
                     failure = lane.delivered(answer)
-                case _Found():
+                case Found():
                     lane.looked(answer.remote)
                 case _:
                     failure = lane.failed(answer, out_of_patience=self._out_of_patience(lane))
@@ -356,30 +324,6 @@ class DeliveryWorker:
         self._emit(HandlerFailed(where=f"lane {lane.reference}", kind=type(error).__name__))
         doubt = max((event.seq for event in lane.claimed.events), default=0)
         self._let_go(lane, Release(wait_ms=_FAULT_WAIT_MS, doubt=doubt, failed=True, error=type(error).__name__))
-
-    async def _find(self, gate: SinkGate, lanes: list[Lane]) -> None:
-        started = time.monotonic()
-        limit = gate.sink.capabilities.request_timeout.total_seconds()
-        found: Mapping[str, Remote] | ConnectorError
-        try:
-            async with asyncio.timeout(limit):
-                found = await gate.sink.find([lane.reference for lane in lanes])
-        except TimeoutError:
-            found = TemporaryError("no answer in time", code="timeout")
-        except ConnectorError as error:
-            found = error
-        except Exception as error:  # noqa: BLE001  # a sink's fault: ask again later
-            self._emit(HandlerFailed(where=f"sink {gate.sink.name}", kind=type(error).__name__))
-            found = TemporaryError("the question failed", code="find_failed")
-        finally:
-            gate.in_flight -= 1
-        self._emit(RequestsMade(sink=gate.sink.name, verb="find", cases=len(lanes), seconds=time.monotonic() - started))
-        for lane in lanes:
-            lane.in_flight = False
-            if not lane.lost:
-                answer = found if isinstance(found, ConnectorError) else _Found(found.get(lane.reference))
-                await self._answered(gate, lane, answer)
-        self._pump()
 
     def _out_of_patience(self, lane: Lane) -> bool:
         since = lane.claimed.failing_since
@@ -435,12 +379,7 @@ class DeliveryWorker:
 
     async def _keep_leases(self) -> None:
         """Renew leases well before they end; a lane that cannot be renewed is stopped."""
-        half_way = time.monotonic() + self._pace.lease.total_seconds() / 2
-        fences = {
-            case_id: self._lanes[case_id].claimed.fence
-            for case_id, until in self._held_until.items()
-            if until < half_way and case_id not in self._releases
-        }
+        fences = {case_id: fence for case_id, fence in self._leases.to_renew().items() if case_id not in self._releases}
         if not fences:
             return
         asked_at = time.monotonic()
@@ -451,22 +390,19 @@ class DeliveryWorker:
             return
         for case_id in fences:
             if case_id in kept:
-                self._held_until[case_id] = asked_at + self._pace.lease.total_seconds()
+                self._leases.renewed(case_id, asked_at)
             else:
                 self._lose(case_id)
 
     def _lose(self, case_id: int) -> None:
-        lane = self._lanes.get(case_id)
+        lane = self._forget(case_id, lost=True)
         if lane is not None:
-            lane.lost = True
             self._emit(LeaseLost(reference=lane.reference))
-        self._forget(case_id)
 
-    def _forget(self, case_id: int) -> None:
-        self._lanes.pop(case_id, None)
-        self._held_until.pop(case_id, None)
+    def _forget(self, case_id: int, *, lost: bool = False) -> Lane | None:
         self._releases.pop(case_id, None)
         self._touched.pop(case_id, None)
+        return self._leases.drop(case_id, lost=lost)
 
     def _ledger_lost(self, error: LedgerAwayError) -> None:
         """Whether the last transaction took hold is not known: stop every lane; their leases run out into doubt."""
@@ -475,9 +411,8 @@ class DeliveryWorker:
         self._away = True
         for gate in self._gates.values():
             gate.give_up_all()
-        for case_id in list(self._lanes):
-            self._lanes[case_id].lost = True
-            self._forget(case_id)
+        for lane in self._leases.lanes:
+            self._forget(lane.case_id, lost=True)
 
     def _ledger_found(self) -> None:
         if self._away:

@@ -159,6 +159,15 @@ class BrokerBack(Happening):
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddedBrokerDied(Happening):
+    """The embedded broker ended by itself, or its store was taken away; it is started again, for the nth time."""
+
+    level: ClassVar[Level] = "error"
+    reason: str
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
 class PollCompleted(Happening):
     """A poll ran to its end."""
 

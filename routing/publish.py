@@ -1,7 +1,9 @@
 """The JSON Schemas with which editors complete and check the files of rules; run as a module, writes them."""
 
+import argparse
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,23 @@ def text_of(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    """Write every schema beside the files that it describes."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write every schema beside the files that it describes; with ``--check`` only say which are out of step."""
+    parser = argparse.ArgumentParser(prog="python -m routing.publish", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a file is out of step")
+    check = parser.parse_args(arguments).check
+    stale = 0
     with resources.as_file(resources.files("routing")) as package:
         for path, schema in published().items():
-            Path(package, path).write_text(text_of(schema), encoding="utf-8")
+            file, text = Path(package, path), text_of(schema)
+            if not check:
+                file.write_text(text, encoding="utf-8")
+            elif not file.exists() or file.read_text(encoding="utf-8") != text:
+                sys.stderr.write(
+                    f"routing/{path}: out of step: python -m routing.publish writes it again\n"
+                )
+                stale = 1
+    return stale
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
@@ -65,4 +79,4 @@ def _as_in_a_file(schema: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

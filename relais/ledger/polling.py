@@ -258,9 +258,7 @@ class Polls:
             rows = await transaction.rows(self._catalogue, {"source": source})
         return (rows[0].version, rows[0].body) if rows else None
 
-    async def _ids(
-        self, statement: TextClause, source: str, door: str, sweep: int, after: str, room: int
-    ) -> list[str]:
+    async def _ids(self, statement: TextClause, source: str, door: str, sweep: int, after: str, room: int) -> list[str]:
         parameters = {"source": source, "door": door, "sweep": sweep, "after": after, "room": room}
         async with self._database.reading() as transaction:
             return [row.external_id for row in await transaction.rows(statement, parameters)]

@@ -190,6 +190,17 @@ class PollFailed(Happening):
 
 
 @dataclass(frozen=True, slots=True)
+class SweepDoubted(Happening):
+    """So much was missing after a complete sweep that it was not believed: nothing was counted as missed."""
+
+    level: ClassVar[Level] = "error"
+    source: str
+    poll: str
+    known: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class ThingsGone(Happening):
     """Things that two complete sweeps did not find are gone."""
 

@@ -16,6 +16,7 @@ from relais.telemetry.events import (
     PollFailed,
     PushRefused,
     RequestsMade,
+    SweepDoubted,
 )
 
 _SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -99,6 +100,8 @@ class Metrics:
                 self._polls.labels(happening.source, happening.poll, "completed").inc()
             case PollFailed():
                 self._polls.labels(happening.source, happening.poll, "failed").inc()
+            case SweepDoubted():
+                self._polls.labels(happening.source, happening.poll, "doubted").inc()
             case _:
                 pass
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from connectors.fixmystreet.moment import day_from, moment_from
 from connectors.fixmystreet.naming import case_key
-from connectors.fixmystreet.translate import gone_body
-from connectors.fixmystreet.wire import Incident, NestedCategory, Organisation
+from connectors.fixmystreet.translate import GONE, gone_body
+from connectors.fixmystreet.wire import Incident, NestedCategory, Organisation, report_id
 from connectors.kit.ports import Observation
 
 LISTED_AFTER_CLOSING: Final = timedelta(days=30)
@@ -57,6 +57,17 @@ def gone_observation(number: int, last_body: bytes | None) -> Observation:
         content=_json({"gone": True}),
         settled=True,
     )
+
+
+def recorded_observation(document: Any, settled_before: datetime) -> Observation | None:
+    """The observation that a body was made from; ``None`` for what is no incident or has no number."""
+    if not isinstance(document, dict):
+        return None
+    if GONE not in document:
+        return observation_from(document, Incident.model_validate(document), settled_before)
+    last = document.get("incident")
+    number = report_id(last.get("id")) if isinstance(last, dict) else None
+    return None if number is None else gone_observation(number, _json(last).encode())
 
 
 def content_of(incident: Incident) -> str:

@@ -99,6 +99,9 @@ class _IncidentPoll:
     def gone(self, external_id: str, last_body: bytes | None) -> Observation:
         return self.reader.gone(external_id, last_body)
 
+    def recorded(self, document: Any) -> Observation | None:
+        return self.reader.recorded(document)
+
 
 @dataclass(frozen=True, slots=True)
 class RecentPoll(_IncidentPoll):

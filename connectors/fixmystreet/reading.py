@@ -3,12 +3,18 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from connectors.fixmystreet.client import Client, Listing
 from connectors.fixmystreet.known_categories import KnownCategories
 from connectors.fixmystreet.moment import brussels_day
-from connectors.fixmystreet.observation import LISTED_AFTER_CLOSING, Territory, gone_observation, observation_from
+from connectors.fixmystreet.observation import (
+    LISTED_AFTER_CLOSING,
+    Territory,
+    gone_observation,
+    observation_from,
+    recorded_observation,
+)
 from connectors.fixmystreet.settings import FixMyStreetSettings
 from connectors.fixmystreet.wire import Incident
 from connectors.kit.errors import RejectedError
@@ -106,6 +112,10 @@ class Reader:
     def gone(self, external_id: str, last_body: bytes | None) -> Observation:
         """The observation that says: this can no longer be found."""
         return gone_observation(int(external_id), last_body)
+
+    def recorded(self, document: Any) -> Observation | None:
+        """The observation in a body that was kept before, an incident or our own *it can no longer be found*."""
+        return recorded_observation(document, self._settled_before())
 
     async def _listing(self, part: Slice, number: int) -> Listing:
         return await self._client.incidents(

@@ -153,6 +153,12 @@ class Poll(Protocol):
     def gone(self, external_id: str, last_body: bytes | None) -> Observation:
         """The observation that says: this can no longer be found."""
 
+    def recorded(self, document: Any) -> Observation | None:
+        """What a document that came through this door before says, as ``run`` would hand it over; for replays.
+
+        ``None`` where it names nothing.
+        """
+
 
 class Source(Protocol):
     """A system that things come from."""

@@ -180,11 +180,15 @@ class Lane:
         elif sending:
             # the CRM said that nothing was written; a failed find leaves every doubt as it was
             self._doubtful.discard(front.seq)
+        # a parked event with a rule was understood: a human sees what the CRM refused apart from what we cannot read
+        rule = self._step.folded.case.decision.rule if self._step else None
         self._step = None
         if failure.move in (Move.PARK_AND_BLOCK, Move.PARK_ALONE):
             self.blocked = failure.move is Move.PARK_AND_BLOCK
             self._waiting.pop(0)
-            self._finished.append(Done(front.seq, code=failure.code, reason=failure.reason, blocks=self.blocked))
+            self._finished.append(
+                Done(front.seq, code=failure.code, reason=failure.reason, blocks=self.blocked, rule=rule)
+            )
         else:
             self.tries += 1
         return failure

@@ -1,11 +1,12 @@
 """What a human may ask of the ledger, and the few things a human may tell it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from relais.ledger.database import Database
+from relais.ledger.database import Database, record_set
 from relais.ledger.ports import Backlog
 from relais.ledger.tables import DELIVERED, OPEN, PARKED, READY_DUE
 
@@ -51,8 +52,27 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Another content that came under the id of an accepted event; it was kept and never delivered."""
+
+    seq: int
+    event_id: str
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """How one event stands: delivered, open, parked or skipped; without a ``key`` it names no case."""
+
+    seq: int
+    state: str
+    code: str | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ParkedEvent:
-    """An event that waits for a human."""
+    """An event that waits for a human. Where there is a ``rule`` it was understood, and parked after that."""
 
     seq: int
     source: str
@@ -61,6 +81,7 @@ class ParkedEvent:
     key: str | None
     code: str
     reason: str
+    rule: str | None
     blocks: bool
     behind: int
     done_at: int | None
@@ -88,11 +109,24 @@ class Stories:
             WHERE d.case_id = :id ORDER BY d.seq LIMIT 1000"""
         )
         self._parked = text(
-            f"""SELECT d.seq, e.source, e.door, e.event_id, c.key, d.code, d.reason, d.blocks, d.done_at,
+            f"""SELECT d.seq, e.source, e.door, e.event_id, c.key, d.code, d.reason, d.rule, d.blocks, d.done_at,
             CASE WHEN d.blocks THEN coalesce(c.pending, 0) ELSE 0 END AS behind
             FROM deliveries d JOIN events e ON e.seq = d.seq LEFT JOIN cases c ON c.id = d.case_id
             WHERE d.state = {PARKED} ORDER BY d.seq LIMIT :room"""
         )
+        self._contradictions = text(
+            """SELECT e.seq, e.event_id, x.received_at FROM events e
+            JOIN conflicts x ON x.source = e.source AND x.event_id = e.event_id
+            WHERE e.case_id = :id ORDER BY e.seq, x.id LIMIT 1000"""
+        )
+        self._whereabouts = text(
+            f"""SELECT d.seq, d.code, c.key,
+            CASE d.state WHEN {OPEN} THEN 'open' WHEN {DELIVERED} THEN 'delivered' WHEN {PARKED} THEN 'parked'
+                ELSE 'skipped' END AS state
+            FROM {record_set(database.dialect, "rows", seq="bigint")} AS r
+            JOIN deliveries d ON d.seq = r.seq LEFT JOIN cases c ON c.id = d.case_id ORDER BY d.seq"""
+        )
+        self._parked_as = text(f"SELECT seq FROM deliveries WHERE state = {PARKED} AND code = :code ORDER BY seq")
         self._one = text(
             f"""SELECT d.seq, d.case_id, d.state, d.blocks FROM deliveries d
             WHERE d.seq = :seq AND d.state = {PARKED} AND d.case_id IS NOT NULL"""
@@ -157,11 +191,29 @@ class Stories:
         async with self._database.reading() as transaction:
             return [
                 ParkedEvent(
-                    row.seq, row.source, row.door, row.event_id, row.key, row.code, row.reason, bool(row.blocks),
-                    row.behind, row.done_at,
+                    row.seq, row.source, row.door, row.event_id, row.key, row.code, row.reason, row.rule,
+                    bool(row.blocks), row.behind, row.done_at,
                 )
                 for row in await transaction.rows(self._parked, {"room": room})
             ]  # fmt: skip
+
+    async def contradictions(self, case_id: int) -> list[Contradiction]:
+        """What came under the ids of a case's events with other content."""
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._contradictions, {"id": case_id})
+        return [Contradiction(row.seq, row.event_id, row.received_at) for row in rows]
+
+    async def whereabouts(self, sequences: Sequence[int]) -> list[Whereabouts]:
+        """How events stand, in the order of their sequences; one that does not exist is left out."""
+        wanted = json.dumps([{"seq": seq} for seq in set(sequences)])
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._whereabouts, {"rows": wanted})
+        return [Whereabouts(row.seq, row.state, row.code, row.key) for row in rows]
+
+    async def parked_as(self, code: str) -> list[int]:
+        """The sequences of all events that are parked with a code."""
+        async with self._database.reading() as transaction:
+            return [row.seq for row in await transaction.rows(self._parked_as, {"code": code})]
 
     async def retry(self, sequences: Sequence[int]) -> list[int]:
         """Open parked events again; the sequences of those that were parked and name a case.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
@@ -196,7 +196,7 @@ def _from_gone(event: StoredEvent, document: dict[str, Any], tree: Tree) -> Case
             "facts": facts.model_copy(
                 update={
                     "status": Status.REMOVED,
-                    "dates": (facts.dates or Dates()).model_copy(update={"gone_at": event.received_at}),
+                    "dates": (facts.dates or Dates()).model_copy(update={"gone_at": event.received_at.astimezone(UTC)}),
                     "remarks": (*(facts.remarks or ()), *(remarks.all() or ())),
                 }
             )

@@ -170,7 +170,8 @@ class DeliveryWorker:
         reports = self._collect_reports()
         if reports:
             try:
-                await self._ledger.lanes.tick(self._owner, reports, room=0, lease_ms=self._lease_ms)
+                tick = await self._ledger.lanes.tick(self._owner, reports, room=0, lease_ms=self._lease_ms)
+                self._settle(reports, tick.held)
             except LedgerAwayError as error:
                 self._ledger_lost(error)
 

@@ -17,7 +17,7 @@ class SinkStates:
         )
         self._resume = text("UPDATE sinks SET paused_at = NULL WHERE name = :name AND paused_at IS NOT NULL")
         self._hurry = text(
-            f"""UPDATE cases SET ready_at = {database.now} WHERE sink = :name AND pending > 0 AND owner IS NULL
+            f"""UPDATE cases SET ready_at = {database.now} WHERE (sink = :name OR sink IS NULL) AND pending > 0 AND owner IS NULL
             AND blocked_seq IS NULL AND ready_at > {database.now} AND doubt = 0"""
         )
         self._paused = text("SELECT name, reason FROM sinks WHERE paused_at IS NOT NULL ORDER BY name")

@@ -1,0 +1,1 @@
+"""Stand-ins for the ports, written against their documentation: scripted, counting, without a network."""

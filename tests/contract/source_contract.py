@@ -205,6 +205,21 @@ class SourceContract:
                     event = stored(subject.source, poll.door, "gone:1", gone.case_key, gone.body)
                     assert subject.source.translate(event, fingerprint).facts.status is Status.REMOVED
 
+    async def test_what_was_kept_is_read_back_as_it_was_seen(self, subject: Subject) -> None:
+        seen = await everything_of(subject)
+        for poll in subject.source.polls:
+            of_this_door = [observation for door, observation in seen if door == poll.door]
+            for observation in (*of_this_door, *(poll.gone(last.external_id, last.body) for last in of_this_door[:1])):
+                assert poll.recorded(json.loads(observation.body)) == observation
+
+    def test_reading_back_what_is_not_ours_says_nothing_and_does_not_raise(self, subject: Subject) -> None:
+        @given(JSON)
+        def is_read_back(document: Any) -> None:
+            for poll in subject.source.polls:
+                assert poll.recorded(document) is None
+
+        is_read_back()
+
     # --- translated ---
 
     async def test_translation_says_the_same_twice_and_keeps_the_event_s_names(self, subject: Subject) -> None:

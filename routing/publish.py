@@ -49,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not check:
                 file.write_text(text, encoding="utf-8")
             elif not file.exists() or file.read_text(encoding="utf-8") != text:
-                sys.stderr.write(
-                    f"routing/{path}: out of step: python -m routing.publish writes it again\n"
-                )
+                sys.stderr.write(f"routing/{path}: out of step: python -m routing.publish writes it again\n")
                 stale = 1
     return stale
 

@@ -31,15 +31,17 @@ class Fitting:
 
     def text(self, text: str | None, limit: int, *path: str | int) -> str | None:
         """The text, its end cut off where it is too long; None for an empty one."""
-        if not text or len(text) <= limit:
-            return text or None
+        text = _sayable(text)
+        if text is None or len(text) <= limit:
+            return text
         self.remark("text_cut", *path)
         return text[: limit - 1] + "…"
 
     def value(self, value: str | None, limit: int, *path: str | int) -> str | None:
         """A value that half of would be wrong: whole or not at all; None for an empty one."""
-        if not value or len(value) <= limit:
-            return value or None
+        value = _sayable(value)
+        if value is None or len(value) <= limit:
+            return value
         self.remark("value_left_out", *path)
         return None
 
@@ -47,11 +49,11 @@ class Fitting:
         """A text by language, languages without one left out; None when there is none at all."""
         if texts is None:
             return None
-        fitting = {
-            language: self.text(text, limit, *path, language)
-            for language in _LANGUAGES
-            if (text := getattr(texts, language))
-        }
+        fitting = {}
+        for language in _LANGUAGES:
+            text = getattr(texts, language)
+            if text and (text := self.text(text, limit, *path, language)):
+                fitting[language] = text
         return fitting or None
 
     def items(self, items: Sequence[_Item], limit: int, *path: str | int) -> Sequence[_Item]:
@@ -64,6 +66,12 @@ class Fitting:
     def remark(self, code: str, *path: str | int) -> None:
         """Say that something about a field is remarkable."""
         self.remarks.append({"code": code, "field": ".".join(map(str, path))})
+
+
+def beginning(text: str | None, limit: int) -> str | None:
+    """As much of a text as there is room for, without a remark; None for an empty one."""
+    text = _sayable(text)
+    return text and text[:limit]
 
 
 def known(**members: Any) -> dict[str, Any] | None:
@@ -90,3 +98,8 @@ def word(text: str) -> str:
 def is_address(text: str) -> bool:
     """Whether it is an http or https address as the contract takes it."""
     return len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+
+
+def _sayable(text: str | None) -> str | None:
+    """The text without NUL, which the contract refuses; None for an empty one."""
+    return text.replace("\x00", "") or None if text else None

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from connectors.crm_cmt.fit import LONG_TEXT, NAME, SHORT_TEXT, Fitting, is_address, known, moment, spelled, word
+from connectors.crm_cmt.fit import (
+    LONG_TEXT,
+    NAME,
+    SHORT_TEXT,
+    Fitting,
+    beginning,
+    is_address,
+    known,
+    moment,
+    spelled,
+    word,
+)
 from schemas.case import Case
 from schemas.person import Person
 from schemas.place import Address, Point
@@ -62,8 +73,9 @@ to fit, because they say so.
 def _source(case: Case, _fitting: Fitting) -> dict[str, Any]:
     _, _, external_id = case.key.partition(":")
     link = next((link.href for link in case.facts.links or () if link.relation == _SOURCE_LINK), None)
-    status = case.facts.source_status
-    described = known(status=status[:NAME] if status else None, link=link if link and is_address(link) else None)
+    described = known(
+        status=beginning(case.facts.source_status, NAME), link=link if link and is_address(link) else None
+    )
     return {"system": case.source, "id": external_id} | (described or {})
 
 
@@ -175,8 +187,8 @@ def _deadline(case: Case, _fitting: Fitting) -> str | None:
         return None  # the time allowed ends after the calendar does
 
 
-def _tags(case: Case, fitting: Fitting) -> Sequence[str] | None:
-    return fitting.items(case.decision.tags, _MOST, "tags") or None
+def _tags(case: Case, _fitting: Fitting) -> Sequence[str] | None:
+    return case.decision.tags[:_MOST] or None
 
 
 def _links(case: Case, fitting: Fitting) -> list[dict[str, Any]] | None:
@@ -201,8 +213,8 @@ def _remarks(case: Case, fitting: Fitting) -> list[dict[str, Any]]:
     said = [
         known(
             code=word(remark.code),
-            detail=None if not remark.detail else remark.detail[:1000],
-            field=None if not remark.field else remark.field[:NAME],
+            detail=beginning(remark.detail, 1000),
+            field=beginning(remark.field, NAME),
         )
         or {}
         for remark in case.facts.remarks or ()

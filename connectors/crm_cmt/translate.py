@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from connectors.crm_cmt.fit import SHORT_TEXT, Fitting, known, moment, spelled
+from connectors.crm_cmt.fit import SHORT_TEXT, Fitting, beginning, known, moment, spelled
 from connectors.crm_cmt.members import MEMBERS, PARTS, SHOWN_BY
 from connectors.crm_cmt.problem import error_of_addition, error_of_item, unreadable
 from connectors.crm_cmt.wire import (
@@ -85,7 +85,7 @@ def etag_of(remote: Remote) -> str:
 def note_from(note: Note) -> dict[str, Any]:
     """A note. Its key and its text are never bent to fit: where they do not, the CRM refuses the note alone."""
     described = known(
-        author=note.author[:SHORT_TEXT] if note.author else None,
+        author=beginning(note.author, SHORT_TEXT),
         writtenAt=moment(note.written_at),
         language=spelled(note.language),
     )

@@ -1,8 +1,8 @@
 """One process: the roles it plays, in which order its parts start and stop."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -16,6 +16,8 @@ from relais.ledger.database import LedgerAwayError, open_database
 from relais.ledger.ledger import Ledger, ledger_over
 from relais.ledger.migrating import LedgerRevisionError, migrate
 from relais.personal.register_numbers import masking
+from relais.runtime.broker import Broker, open_broker
+from relais.runtime.embedded_nats import open_embedded_nats
 from relais.runtime.health import Health
 from relais.runtime.intake import Intake
 from relais.runtime.polling import PollRunner
@@ -115,8 +117,6 @@ class Program:
                 ledger=ledger, metrics=parts.metrics, emit=parts.emit, wake=self._wake, settles_ms=_ms(settles)
             )
             giving += [worker.run(stop_giving), sweeper.run(stop_giving)]
-            if settings.feeds:
-                giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
         running_taking = [asyncio.create_task(one) for one in taking]
         running_giving = [asyncio.create_task(one) for one in giving]
         for role in sorted(self._roles):
@@ -179,6 +179,20 @@ class Program:
             pace=Pace(max_lanes=settings.max_lanes, lease=settings.lease),
             patience=Patience(longest=settings.longest_wait, gives_up_after=settings.patience),
         )
+
+    @asynccontextmanager
+    async def _open_broker(self) -> AsyncIterator[Broker]:
+        """The configured broker, or one of our own as a child of this process."""
+        settings, emit = self._parts.settings, self._parts.emit
+        async with AsyncExitStack() as stack:
+            if settings.broker_url is not None:
+                url = settings.broker_url.get_secret_value()
+            else:
+                binary = str(settings.nats_server_bin) if settings.nats_server_bin else None
+                url = await stack.enter_async_context(
+                    open_embedded_nats(settings.broker_store, emit=emit, binary=binary)
+                )
+            yield await stack.enter_async_context(open_broker(url, emit))
 
     async def _ledger(self, stack: AsyncExitStack, health: Health, stop: asyncio.Event) -> Ledger | None:
         """The open ledger; waits for one that is away or not migrated yet. None when told to stop meanwhile."""

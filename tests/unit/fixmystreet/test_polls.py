@@ -373,14 +373,6 @@ async def test_what_is_gone_is_said_with_what_was_last_seen_of_it() -> None:
     assert {first.content, again.content, never.content} == {'{"gone":true}'}
 
 
-async def test_a_detail_is_read_back_like_the_list() -> None:
-    async with a_source(Api()) as source:
-        recent, _ = the_polls(source)
-        listed, alone = recent.recorded(an_incident(7)), recent.recorded({"response": an_incident(7)})
-    assert listed is not None
-    assert listed == alone
-
-
 @pytest.mark.parametrize(
     "document", [{"relais": {"gone": True}}, {"relais": 1, "incident": {"id": 0}}, {"response": 1}]
 )

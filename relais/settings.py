@@ -18,9 +18,15 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _seconds(value: Any) -> Any:
+    """A bare number in the environment is a number of seconds."""
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
 class SettingsError(Exception):
@@ -79,17 +85,22 @@ class Settings(BaseModel):
     max_lanes: int = Field(
         default=256, ge=1, le=10_000, description="How many cases one delivery worker holds at a time."
     )
-    lease: timedelta = Field(
+    lease: Duration = Field(
         default=timedelta(seconds=30), description="How long a worker that died keeps its cases. Seconds, or ISO 8601."
     )
-    patience: timedelta = Field(
+    patience: Duration = Field(
         default=timedelta(hours=75), description="How long a case may keep failing before it is parked for a human."
     )
-    longest_wait: timedelta = Field(
+    longest_wait: Duration = Field(
         default=timedelta(minutes=15), description="The longest wait between two tries of one case."
     )
     feeds: bool = Field(
         default=True, description="Whether `cases.ready`, `cases.delivered` and `cases.parked` are published."
+    )
+    bus: bool = Field(
+        default=True,
+        description="Whether an intake process takes events from `events.inbound.*`; of several, let one do so, "
+        "because order holds for one reader.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="From which level on events are logged."

@@ -17,7 +17,9 @@ from relais.ledger.ledger import Ledger, ledger_over
 from relais.ledger.migrating import LedgerRevisionError, migrate
 from relais.personal.register_numbers import masking
 from relais.runtime.broker import Broker, open_broker
+from relais.runtime.bus import BusIntake
 from relais.runtime.embedded_nats import open_embedded_nats
+from relais.runtime.feeds import FeedPublisher
 from relais.runtime.health import Health
 from relais.runtime.intake import Intake
 from relais.runtime.polling import PollRunner
@@ -109,6 +111,8 @@ class Program:
             )
             taking.append(self._intake.run(stop_taking))
             taking.extend(self._pollers(ledger, broker, stop_taking))
+            if settings.bus:
+                self._listen(ledger, broker)
         if Role.DELIVERY in self._roles:
             broker.on_wake(self._wake.set)
             worker = self._worker(ledger)
@@ -117,6 +121,8 @@ class Program:
                 ledger=ledger, metrics=parts.metrics, emit=parts.emit, wake=self._wake, settles_ms=_ms(settles)
             )
             giving += [worker.run(stop_giving), sweeper.run(stop_giving)]
+            if settings.feeds:
+                giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
         running_taking = [asyncio.create_task(one) for one in taking]
         running_giving = [asyncio.create_task(one) for one in giving]
         for role in sorted(self._roles):
@@ -149,6 +155,16 @@ class Program:
         """Something new is in the ledger: wake this process and, through the broker, the others."""
         self._wake.set()
         broker.announce_wake(many)
+
+    def _listen(self, ledger: Ledger, broker: Broker) -> None:
+        """Take what comes over the bus as well; it waits in its stream for as long as nobody takes it."""
+        bus = BusIntake(
+            ledger.acceptance,
+            self._parts.sources,
+            accepted=lambda many: self._accepted(broker, many),
+            emit=self._parts.emit,
+        )
+        broker.on_inbound(bus.take)
 
     def _pollers(self, ledger: Ledger, broker: Broker, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         parts = self._parts

@@ -11,7 +11,7 @@ from faststream import AckPolicy
 from faststream.exceptions import FastStreamException
 from faststream.message import StreamMessage
 from faststream.nats import JStream, NatsBroker, PullSub
-from nats.aio.client import Client
+from nats.aio.client import Client, Server
 from nats.aio.msg import Msg
 
 from relais.runtime.streams import (
@@ -29,6 +29,8 @@ BROKER_FAULTS: Final = (nats.errors.Error, FastStreamException, OSError, Timeout
 """Everything that a broker which is away, stopping or robbed of its store makes the libraries raise."""
 
 _REQUEST_SECONDS: Final = 2
+_TRIES: Final = 3
+_TRY_AGAIN_SECONDS: Final = 0.3
 _HELD_TRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _BATCH_SECONDS: Final = 0.2  # FastStream gathers a batch for so long, also when the first message is there
 _STOP_SECONDS: Final = 3.0
@@ -64,9 +66,11 @@ class Link:
             url.split(","),
             name=name,
             connect_timeout=_REQUEST_SECONDS,
-            # a short interruption is bridged with the subscriptions kept; a longer one ends this link
-            max_reconnect_attempts=2,
-            reconnect_time_wait=1,
+            # A short interruption is bridged with the subscriptions kept; a longer one ends this link. The first
+            # connection goes by these tries too, without a pause, so that an absent broker is known at once.
+            max_reconnect_attempts=_TRIES,
+            reconnect_time_wait=0,
+            reconnect_to_server_handler=_any_server_soon,
             ping_interval=10,
             max_outstanding_pings=2,
             no_echo=True,  # who announces a wake-up has woken itself
@@ -215,3 +219,7 @@ class Link:
 async def _as_received(message: StreamMessage[list[Msg]]) -> list[Msg]:
     """Messages with their subjects, undecoded: reading them is for whoever may park what cannot be read."""
     return message.raw_message
+
+
+def _any_server_soon(_servers: list[Server], _information: dict[str, Any]) -> tuple[Server | None, float]:
+    return None, _TRY_AGAIN_SECONDS

@@ -38,6 +38,15 @@ class KnownCategories:
         self._due_at = now + READ_EVERY
         return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
+    def learn(self, catalogue: str) -> None:
+        """Take in a tree that another process has read; one that is no tree changes nothing."""
+        try:
+            document = json.loads(catalogue)
+        except ValueError:
+            return
+        if tree_from(document).nodes:
+            self.tree = tree_from(document, known=self.tree)
+
     async def read_or_trouble(self) -> str | ConnectorError | None:
         """The same with the error as a value: a run goes on without the tree and tells at its end."""
         try:

@@ -66,6 +66,9 @@ class FixMyStreet:
     def translate(self, event: StoredEvent, fingerprint: Fingerprint) -> CaseEvent:
         return case_event_from(event, self._categories.tree, fingerprint)
 
+    def learn(self, catalogue: str) -> None:
+        self._categories.learn(catalogue)
+
     async def check(self) -> Health:
         """A token where one is needed, and the smallest page."""
         try:

@@ -188,6 +188,12 @@ class Source(Protocol):
         Raises RejectedError where the body cannot be read at all; an unknown value is a remark, never an error.
         """
 
+    def learn(self, catalogue: str) -> None:
+        """Take in the newest catalogue that any process of this installation has read (``Page.catalogue``).
+
+        Translation may use it from then on. One that cannot be read changes nothing and raises nothing.
+        """
+
     async def check(self) -> Health:
         """Whether the system can be reached with our settings."""
 
@@ -230,8 +236,8 @@ class CaseChange:
     """One event's worth of change for one case.
 
     ``remote`` is ``None`` for a create. ``changed`` names the fields of the facts (and ``decision``) that differ from
-    what was last delivered; empty where only notes or attachments are new. ``version`` rises with each change of a case.
-    ``change_key`` is the idempotency key: the same for every try of the same change.
+    what was last delivered; empty where only notes or attachments are new. ``version`` rises with each change of a
+    case. ``change_key`` is the idempotency key: the same for every try of the same change.
     """
 
     case: Case

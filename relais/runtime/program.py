@@ -22,6 +22,7 @@ from relais.runtime.embedded_nats import open_embedded_nats
 from relais.runtime.feeds import FeedPublisher
 from relais.runtime.health import Health
 from relais.runtime.intake import Intake
+from relais.runtime.learning import CatalogueReader
 from relais.runtime.polling import PollRunner
 from relais.runtime.serving import HttpServer
 from relais.runtime.sweeping import Sweeper
@@ -100,6 +101,7 @@ class Program:
         """Run the roles' parts until stop; then stop taking in before stopping to deliver."""
         parts, settings = self._parts, self._parts.settings
         stop_taking, stop_giving = asyncio.Event(), asyncio.Event()
+        catalogues = CatalogueReader(ledger.polls, parts.sources)
         taking: list[Coroutine[Any, Any, None]] = []
         giving: list[Coroutine[Any, Any, None]] = []
         if Role.INTAKE in self._roles:
@@ -120,7 +122,7 @@ class Program:
             sweeper = Sweeper(
                 ledger=ledger, metrics=parts.metrics, emit=parts.emit, wake=self._wake, settles_ms=_ms(settles)
             )
-            giving += [worker.run(stop_giving), sweeper.run(stop_giving)]
+            giving += [worker.run(stop_giving), sweeper.run(stop_giving), catalogues.run(stop_giving)]
             if settings.feeds:
                 giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
         running_taking = [asyncio.create_task(one) for one in taking]

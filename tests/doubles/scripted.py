@@ -50,6 +50,7 @@ class ScriptedSource:
     precedence: Mapping[str, Sequence[str]] = {"*": ("poll", "webhook")}
     webhooks = ()
     polls = ()
+    learnt = ""
 
     def translate(self, event: StoredEvent, fingerprint: Fingerprint) -> CaseEvent:
         del fingerprint
@@ -76,6 +77,9 @@ class ScriptedSource:
             milestone=document["milestone"],
             test=event.test,
         )
+
+    def learn(self, catalogue: str) -> None:
+        self.learnt = catalogue
 
     async def check(self) -> Health:
         return Health(ok=True, detail="scripted")

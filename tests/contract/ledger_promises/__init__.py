@@ -1,0 +1,1 @@
+"""The promises of a ledger, one module a subject."""

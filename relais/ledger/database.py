@@ -1,26 +1,25 @@
 """One way to run a transaction on SQLite and on PostgreSQL; the same statements for both."""
 
 import asyncio
-import fcntl
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Row, TextClause, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from relais.ledger.away import LedgerAwayError as LedgerAwayError
+from relais.ledger.away import away_on_failure, is_deadlock
+from relais.ledger.write_lock import WriteLock
+
 _T = TypeVar("_T")
 
-_DEADLOCK_STATES: Final = {"40P01", "40001"}
-
-
-class LedgerAwayError(Exception):
-    """The ledger cannot be reached or cannot write; nothing is known to have been stored. Try again later."""
+_TRIES: Final = 5
+"""How often a transaction is tried that the database breaks off for the sake of another."""
 
 
 class Transaction(Protocol):
@@ -55,6 +54,22 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Let go of every connection."""
+
+
+async def write(database: Database, action: Callable[[Transaction], Awaitable[_T]]) -> _T:
+    """Run ``action`` in a transaction that writes, and again where the database broke it off to undo a deadlock.
+
+    Locks are taken in one order wherever that can be said beforehand; two intakes that meet new cases cannot always.
+    ``action`` may do nothing outside its transaction. Raises LedgerAwayError.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            async with database.writing() as transaction:
+                return await action(transaction)
+        except LedgerAwayError as error:
+            if not (tries_left and is_deadlock(error)):
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def record_set(dialect: str, parameter: str, **columns: str) -> str:
@@ -93,8 +108,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, now: str | None = None, lock_timeout_seconds: float = 10.0) -> None:
         self.now = now or "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-        self._path = path
-        self._lock_timeout_seconds = lock_timeout_seconds
+        self._lock = WriteLock(path, lock_timeout_seconds)
         self._engine = create_engine(
             URL.create("sqlite", database=str(path)),
             poolclass=StaticPool,
@@ -105,12 +119,11 @@ class SqliteDatabase:
         event.listen(self._engine, "connect", _set_pragmas)
         event.listen(self._engine, "begin", _begin_nothing)
         self._turn = asyncio.Lock()
-        self._lock_file: int | None = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         async with self._turn:
-            with _away_on_failure(), self._engine.connect() as connection:
+            with away_on_failure(), self._engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
                 try:
                     yield _PlainTransaction(connection)
@@ -119,8 +132,8 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Transaction]:
-        async with self._turn, self._alone():
-            with _away_on_failure(), self._engine.connect() as connection:
+        async with self._turn, self._lock.held():
+            with away_on_failure(), self._engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
                     yield _PlainTransaction(connection)
@@ -131,54 +144,13 @@ class SqliteDatabase:
                     raise
 
     async def run_sync(self, action: Callable[[Connection], _T]) -> _T:
-        async with self._turn, self._alone():
-            with _away_on_failure(), self._engine.connect() as connection:
+        async with self._turn, self._lock.held():
+            with away_on_failure(), self._engine.connect() as connection:
                 return action(connection)
 
     async def close(self) -> None:
         self._engine.dispose()
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """Hold the advisory lock between processes: SQLite's own busy handler sleeps for tens of milliseconds."""
-        if self._lock_file is None:
-            self._lock_file = self._open_lock()
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held = self._lock_file
-        except BlockingIOError:
-            held = await self._wait_for_lock()
-        try:
-            yield
-        finally:
-            fcntl.flock(held, fcntl.LOCK_UN)
-            if held != self._lock_file:
-                os.close(held)
-
-    def _open_lock(self) -> int:
-        try:
-            return os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise LedgerAwayError(f"the ledger's lock file cannot be opened: {error.strerror}") from error
-
-    async def _wait_for_lock(self) -> int:
-        """Wait in the kernel, off the event loop, so that the wake-up is prompt and the loop stays alive.
-
-        A descriptor of its own, so that a wait given up is undone by closing it.
-        """
-        descriptor = self._open_lock()
-        waiting = asyncio.get_running_loop().run_in_executor(None, fcntl.flock, descriptor, fcntl.LOCK_EX)
-        try:
-            await asyncio.wait_for(asyncio.shield(waiting), self._lock_timeout_seconds)
-        except BaseException as error:
-            waiting.add_done_callback(lambda _: os.close(descriptor))
-            if isinstance(error, TimeoutError):
-                raise LedgerAwayError("another process holds the ledger's write lock") from error
-            raise
-        return descriptor
+        self._lock.close()
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -188,19 +160,6 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 
 def _begin_nothing(_connection: Connection) -> None:
     """Transactions are begun by hand, because a write must say so at its start."""
-
-
-@contextmanager
-def _away_on_failure() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if isinstance(error, IntegrityError | ProgrammingError | DataError):
-            raise  # a fault of ours, not of the database's
-        # the driver's text may repeat parameters, which may be personal: only its kind goes on
-        raise LedgerAwayError(f"the ledger cannot be used: {type(error.orig).__name__}") from error
-    except (OSError, SQLAlchemyError) as error:
-        raise LedgerAwayError(f"the ledger cannot be reached: {type(error).__name__}") from error
 
 
 class _AsyncTransaction:
@@ -240,12 +199,12 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Transaction]:
-        with _away_on_failure():
+        with away_on_failure():
             async with self._engine.begin() as connection:
                 yield _AsyncTransaction(connection)
 
     async def run_sync(self, action: Callable[[Connection], _T]) -> _T:
-        with _away_on_failure():
+        with away_on_failure():
             async with self._engine.connect() as connection:
                 result = await connection.run_sync(action)
                 await connection.commit()
@@ -259,7 +218,7 @@ def open_database(url: str, *, now: str | None = None) -> Database:
     """The database behind an address: ``sqlite:///file`` or ``postgresql://…``. Nothing is connected yet.
 
     ``now`` replaces the SQL of the present moment, so that a test can move the clock.
-    Raises ValueError for any other address.
+    Raises ValueError for any other address, LedgerAwayError where the file's folder cannot be made.
     """
     try:
         parsed = make_url(url)
@@ -268,15 +227,10 @@ def open_database(url: str, *, now: str | None = None) -> Database:
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            with away_on_failure():
+                path.parent.mkdir(parents=True, exist_ok=True)
             return SqliteDatabase(path, now=now)
         case "postgresql":
             return PostgresDatabase(parsed.set(drivername="postgresql+asyncpg"), now=now)
         case _:
             raise ValueError("the ledger lives in sqlite:///<file> or postgresql://<address>")
-
-
-def is_deadlock(error: BaseException) -> bool:
-    """Whether the database broke a transaction off so that another could go on; the same again will work."""
-    origin = getattr(error.__cause__, "orig", None) or getattr(error, "orig", None)
-    return getattr(origin, "sqlstate", None) in _DEADLOCK_STATES

@@ -26,7 +26,7 @@ class LedgerRevisionError(Exception):
 
 def revision_wanted() -> str:
     """The revision that this program uses."""
-    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    head = _scripts().get_current_head()
     if head is None:
         raise FileNotFoundError("the ledger's migrations are missing from the installation")
     return head
@@ -38,7 +38,10 @@ async def revision_of(database: Database) -> str | None:
 
 
 async def migrate(database: Database) -> tuple[str | None, str]:
-    """Bring the ledger to the newest revision; from which one, to which one. Safe to run twice or side by side."""
+    """Bring the ledger to the newest revision; from which one, to which one. Safe to run twice or side by side.
+
+    All of it or nothing. Raises LedgerRevisionError for a revision that this program does not know, LedgerAwayError.
+    """
     return await database.run_sync(_upgrade)
 
 
@@ -48,22 +51,22 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
+    wanted = revision_wanted()
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-    try:
-        before = MigrationContext.configure(connection).get_current_revision()
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(config, "head")
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("COMMIT")
-        else:
-            connection.commit()
-        return before, revision_wanted()
-    finally:
+    with connection.begin():
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
-            connection.commit()
+            # it ends with the transaction, however that ends
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        before = MigrationContext.configure(connection).get_current_revision()
+        if before is not None and before not in {script.revision for script in _scripts().walk_revisions()}:
+            raise LedgerRevisionError(found=before, wanted=wanted)
+        command.upgrade(config, "head")
+    return before, wanted
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_SCRIPTS))

@@ -10,10 +10,11 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from connectors.kit.ports import Arrival
-from relais.ledger.database import Database, Transaction, record_set
+from relais.ledger.database import Database, Transaction, record_set, write
 from relais.ledger.ports import Fate, Receipt
 from relais.ledger.references import reference_for
 from relais.ledger.tables import OPEN, PARKED, READY_DUE
+from relais.ledger.texts import storable
 from schemas.case import CASE_KEY_PATTERN
 
 LONGEST_EVENT_ID: Final = 200
@@ -84,9 +85,11 @@ class Acceptance:
         self._more_pending = text(
             f"""UPDATE cases SET
             pending = cases.pending + r.fresh,
+            last_seq = r.last_seq,
             ready_at = CASE WHEN cases.pending = 0 THEN {database.now} ELSE cases.ready_at END,
             ready_seq = CASE WHEN cases.pending = 0 THEN r.first_seq ELSE cases.ready_seq END
-            FROM {self._set("rows", id="bigint", fresh="integer", first_seq="bigint")} AS r WHERE cases.id = r.id"""
+            FROM {self._set("rows", id="bigint", fresh="integer", first_seq="bigint", last_seq="bigint")} AS r
+            WHERE cases.id = r.id"""
         )
         self._keep_conflicts = text(
             f"""INSERT INTO conflicts (source, event_id, digest, body, received_at)
@@ -112,8 +115,11 @@ class Acceptance:
 
         Raises LedgerAwayError: then nothing is known to be stored, and the sender must be told to come again.
         """
-        async with self._database.writing() as transaction:
+
+        async def step(transaction: Transaction) -> list[Receipt]:
             return await self.accept_within(transaction, arrivals, test=test)
+
+        return await write(self._database, step)
 
     async def accept_within(
         self, transaction: Transaction, arrivals: Sequence[Arrival], *, test: bool = False
@@ -213,12 +219,13 @@ class Acceptance:
                     "case_id": lane,
                     "state": PARKED if lane is None else OPEN,
                     "code": _UNREADABLE if lane is None else None,
-                    "reason": (arrival.trouble or "it names no case") if lane is None else None,
+                    "reason": storable(arrival.trouble or "it names no case") if lane is None else None,
                 }
             )
             if lane is not None:
                 entry = fresh_by_case.setdefault(lane, {"id": lane, "fresh": 0, "first_seq": row["seq"]})
                 entry["fresh"] += 1
+                entry["last_seq"] = row["seq"]
         await transaction.run(self._new_deliveries, {"rows": json.dumps(deliveries)})
         if fresh_by_case:
             await transaction.run(self._more_pending, {"rows": json.dumps(list(fresh_by_case.values()))})

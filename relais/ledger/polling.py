@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import TextClause, text
 
-from connectors.kit.ports import Arrival, Observation
+from connectors.kit.ports import Observation
 from relais.ledger.accepting import Acceptance
 from relais.ledger.database import Database, Transaction, record_set
+from relais.ledger.observing import Observations
 from relais.ledger.ports import Receipt
 
 MISSES_UNTIL_GONE: Final = 2
@@ -44,6 +45,7 @@ class Polls:
     def __init__(self, database: Database, acceptance: Acceptance) -> None:
         self._database = database
         self._acceptance = acceptance
+        self._observations = Observations(database, acceptance)
         now = database.now
         self._register = text("INSERT INTO polls (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
         self._take = text(
@@ -57,7 +59,8 @@ class Polls:
         )
         self._finish = text(
             f"""UPDATE polls SET owner = NULL, until = NULL, next_at = {now} + :wait, last_error = :error,
-            succeeded_at = CASE WHEN :failed = 1 THEN succeeded_at ELSE {now} END
+            succeeded_at = CASE WHEN :failed = 1 THEN succeeded_at ELSE {now} END,
+            cursor = coalesce(CAST(:cursor AS text), cursor)
             WHERE name = :name AND fence = :fence"""
         )
         self._renew = text(f"UPDATE polls SET until = {now} + :lease WHERE name = :name AND fence = :fence")
@@ -71,23 +74,6 @@ class Polls:
             FROM polls WHERE name = :name"""
         )
         seen = record_set(database.dialect, "rows", external_id="text")
-        self._seen = text(
-            f"""SELECT o.external_id, o.n, o.digest, o.gone FROM {seen} AS r JOIN observations o
-            ON o.source = :source AND o.door = :door AND o.external_id = r.external_id"""
-        )
-        note = record_set(
-            database.dialect, "rows", external_id="text", n="integer", digest="text", sweep="bigint", settled="boolean",
-            gone="boolean",
-        )  # fmt: skip
-        self._note = text(
-            f"""INSERT INTO observations (source, door, external_id, n, digest, sweep, missed, settled, gone)
-            SELECT CAST(:source AS text), CAST(:door AS text), r.external_id, r.n, r.digest, r.sweep, 0, r.settled,
-                r.gone
-            FROM {note} AS r WHERE true
-            ON CONFLICT (source, door, external_id) DO UPDATE SET n = excluded.n, digest = excluded.digest, missed = 0,
-            sweep = CASE WHEN excluded.sweep > observations.sweep THEN excluded.sweep ELSE observations.sweep END,
-            settled = excluded.settled, gone = excluded.gone"""
-        )
         self._unseen = text(
             """SELECT external_id FROM observations WHERE source = :source AND door = :door AND sweep < :sweep
             AND gone = false AND settled = false AND external_id > :after ORDER BY external_id LIMIT :room"""
@@ -112,8 +98,6 @@ class Polls:
             f"""SELECT count(*) AS known, coalesce(sum(CASE WHEN sweep = :sweep AND missed > 0 THEN 1 ELSE 0 END), 0)
             AS missed FROM observations WHERE {expected}"""
         )
-        # Two polls of one door may see the same thing at once: they number its observations one after the other.
-        self._one_at_a_time = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
         self._catalogue = text(
             "SELECT version, digest, body FROM catalogues WHERE source = :source ORDER BY version DESC LIMIT 1"
         )
@@ -121,7 +105,6 @@ class Polls:
             f"""INSERT INTO catalogues (source, version, digest, body, fetched_at)
             VALUES (:source, :version, :digest, :body, {now})"""
         )
-        self._last_body = text("SELECT body FROM events WHERE source = :source AND event_id = :event_id")
 
     async def take(self, name: str, owner: str, *, lease_ms: int) -> PollTurn | None:
         """Hold a poll whose time has come; None where it is not due or somebody else holds it."""
@@ -158,18 +141,24 @@ class Polls:
             )  # fmt: skip
             if moved != 1:
                 raise PollLostError(turn.name)
-            receipts = await self._note_all(transaction, source, door, observations, sweep)
+            receipts = await self._observations.note(transaction, source, door, observations, sweep)
             if catalogue is not None:
                 await self._keep_catalogue(transaction, source, catalogue)
         return PollTurn(turn.name, turn.fence, cursor, turn.moved + 1), receipts
 
-    async def finish(self, turn: PollTurn, *, wait_ms: int, error: str | None = None) -> None:
-        """Let go of a poll until its next time; ``error`` is for the human, without personal data."""
+    async def finish(
+        self, turn: PollTurn, *, wait_ms: int, error: str | None = None, cursor: Mapping[str, Any] | None = None
+    ) -> None:
+        """Let go of a poll until its next time; ``error`` is for the human, without personal data.
+
+        A ``cursor`` takes the place of the one that is kept. A poll that is no longer ours stays as it is.
+        """
         async with self._database.writing() as transaction:
             await transaction.run(
                 self._finish,
-                {"name": turn.name, "fence": turn.fence, "wait": wait_ms, "error": error, "failed": int(bool(error))},
-            )
+                {"name": turn.name, "fence": turn.fence, "wait": wait_ms, "error": error, "failed": int(bool(error)),
+                 "cursor": None if cursor is None else json.dumps(cursor)},
+            )  # fmt: skip
 
     async def renew(self, turn: PollTurn, *, lease_ms: int) -> None:
         """Make the lease last ``lease_ms`` from now. Raises PollLostError where it is no longer ours."""
@@ -208,7 +197,7 @@ class Polls:
         rows = json.dumps([{"external_id": external_id} for external_id in external_ids])
         async with self._database.writing() as transaction:
             await self._only_if_ours(transaction, turn)
-            await self._alone_at(transaction, source, door)
+            await self._observations.alone(transaction, source, door)
             found = await transaction.rows(self._miss, {"rows": rows, "source": source, "door": door, "sweep": sweep})
         return [row.external_id for row in found if row.missed >= MISSES_UNTIL_GONE]
 
@@ -234,23 +223,17 @@ class Polls:
         async with self._database.writing() as transaction:
             await self._only_if_ours(transaction, turn)
             if gone and turn is not None:
-                await self._alone_at(transaction, source, door)
+                await self._observations.alone(transaction, source, door)
                 rows = json.dumps([{"external_id": one.external_id} for one in observations])
                 found = await transaction.rows(self._still_lost, {"rows": rows, "source": source, "door": door})
                 still_lost = {row.external_id for row in found}
                 observations = [one for one in observations if one.external_id in still_lost]
-            return await self._note_all(transaction, source, door, observations, sweep, gone=gone)
+            return await self._observations.note(transaction, source, door, observations, sweep, gone=gone)
 
     async def last_body(self, source: str, door: str, external_id: str) -> bytes | None:
         """The body of the last observation of a thing, where it is still kept."""
         async with self._database.reading() as transaction:
-            rows = json.dumps([{"external_id": external_id}])
-            seen = await transaction.rows(self._seen, {"rows": rows, "source": source, "door": door})
-            if not seen:
-                return None
-            event_id = _event_id(door, external_id, seen[0].n)
-            found = await transaction.rows(self._last_body, {"source": source, "event_id": event_id})
-        return bytes(found[0].body) if found and found[0].body is not None else None
+            return await self._observations.last_body(transaction, source, door, external_id)
 
     async def catalogue(self, source: str) -> tuple[int, str] | None:
         """The newest catalogue of a source: its version and its text."""
@@ -269,55 +252,13 @@ class Polls:
         if await transaction.run(self._still_ours, {"name": turn.name, "fence": turn.fence}) != 1:
             raise PollLostError(turn.name)
 
-    async def _alone_at(self, transaction: Transaction, source: str, door: str) -> None:
-        if self._database.dialect == "postgresql":
-            await transaction.rows(self._one_at_a_time, {"name": f"observations:{source}:{door}"})
-
-    async def _note_all(
-        self,
-        transaction: Transaction,
-        source: str,
-        door: str,
-        observations: Sequence[Observation],
-        sweep: int | None,
-        *,
-        gone: bool = False,
-    ) -> list[Receipt]:
-        latest = {observation.external_id: observation for observation in observations}
-        if not latest:
-            return []
-        await self._alone_at(transaction, source, door)
-        rows = json.dumps([{"external_id": external_id} for external_id in latest])
-        found = await transaction.rows(self._seen, {"rows": rows, "source": source, "door": door})
-        known = {row.external_id: row for row in found}
-        notes: list[dict[str, Any]] = []
-        arrivals: list[Arrival] = []
-        for external_id, observation in latest.items():
-            digest = self._acceptance.digest(observation.content.encode())
-            before = known.get(external_id)
-            changed = before is None or before.digest != digest
-            n = (before.n if before else 0) + (1 if changed else 0)
-            if changed:
-                arrivals.append(
-                    Arrival(source, door, _event_id(door, external_id, n), observation.case_key, observation.body)
-                )
-            notes.append(
-                {"external_id": external_id, "n": n, "digest": digest, "sweep": sweep or 0,
-                 "settled": observation.settled, "gone": gone}
-            )  # fmt: skip
-        await transaction.run(self._note, {"rows": json.dumps(notes), "source": source, "door": door})
-        return await self._acceptance.accept_within(transaction, arrivals) if arrivals else []
-
     async def _keep_catalogue(self, transaction: Transaction, source: str, catalogue: str) -> None:
         digest = self._acceptance.digest(catalogue.encode())
+        # two polls may bring the catalogue at once: the second one finds the version of the first
+        await self._observations.alone(transaction, source, "catalogue")
         rows = await transaction.rows(self._catalogue, {"source": source})
         if rows and rows[0].digest == digest:
             return
         version = rows[0].version + 1 if rows else 1
         parameters = {"source": source, "version": version, "digest": digest, "body": catalogue}
         await transaction.run(self._new_catalogue, parameters)
-
-
-def _event_id(door: str, external_id: str, n: int) -> str:
-    """A state can come back, so an observation is named by its count, never by its content."""
-    return f"{door}:{external_id}:{n}"

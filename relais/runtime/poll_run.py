@@ -72,20 +72,17 @@ class PollRun:
         if self.unclosed is not None:
             self.closed = await self._closer.close(self.turn, self.unclosed)
             self._count(self.closed.receipts)
-            await self.leave_closed()
 
-    async def leave_closed(self) -> None:
-        """Write down that nothing more is to be done about the sweep."""
-        await self._move(Page((), {}), Position(self._position.cursor, None))
+    def closing_cursor(self) -> dict[str, Any]:
+        """What to finish the poll with, so that nothing more is done about its sweep.
+
+        It is written in the transaction that lets go of the poll: a sweep closed and not let go of would be followed by
+        the next one at once, and two sweeps in one hour are not two days of absence.
+        """
+        return Position(self._position.cursor, None).json_like()
 
     async def _keep(self, page: Page) -> Kept:
-        complete = page.sweep if page.sweep_complete else self._position.unclosed
-        receipts = await self._move(page, Position(page.cursor, complete))
-        self.observed += len(page.observations)
-        self._count(receipts)
-        return Kept(changed=len(receipts))
-
-    async def _move(self, page: Page, position: Position) -> list[Receipt]:
+        position = Position(page.cursor, page.sweep if page.sweep_complete else self._position.unclosed)
         self.turn, receipts = await self._polls.keep(
             self.turn,
             self._source,
@@ -97,7 +94,9 @@ class PollRun:
             lease_ms=self._lease_ms,
         )
         self._position = position
-        return receipts
+        self.observed += len(page.observations)
+        self._count(receipts)
+        return Kept(changed=len(receipts))
 
     def _count(self, receipts: Sequence[Receipt]) -> None:
         self.changed += len(receipts)

@@ -123,6 +123,7 @@ class PollRunner:
             error = type(fault).__name__
             wait = self._wait_after(fault)
             self._emit(HandlerFailed(where=f"poll {self._name}", kind=error))
+        closed = error is None
         if error is None:
             self._failures = 0
             wait = self._poll.every - timedelta(seconds=self._clock() - started)
@@ -130,8 +131,9 @@ class PollRunner:
         elif run.unclosed is not None and self._failures >= _CLOSING_TRIES:
             self._failures = 0
             wait = self._poll.every
-            await run.leave_closed()
-        await self._polls.finish(run.turn, wait_ms=max(0, _milliseconds(wait)), error=error)
+            closed = True
+        cursor = run.closing_cursor() if closed else None
+        await self._polls.finish(run.turn, wait_ms=max(0, _milliseconds(wait)), error=error, cursor=cursor)
 
     def _completed(self, run: PollRun, seconds: float) -> str | None:
         """Tell what a run to the end has brought; what a human should know of it, if anything."""

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import text
 
-from relais.ledger.database import Database, record_set
+from relais.ledger.database import Database, Transaction, record_set, write
 from relais.ledger.ports import Backlog
 from relais.ledger.tables import DELIVERED, OPEN, PARKED, READY_DUE
 
@@ -72,7 +73,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True)
 class ParkedEvent:
-    """An event that waits for a human. Where there is a ``rule`` it was understood, and parked after that."""
+    """An event that waits for a human. ``understood`` says that it was read and routed, and parked after that."""
 
     seq: int
     source: str
@@ -81,10 +82,21 @@ class ParkedEvent:
     key: str | None
     code: str
     reason: str
-    rule: str | None
-    blocks: bool
+    understood: bool
     behind: int
     done_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedCount:
+    """How many events are parked with a code, those that were understood apart from those that were not."""
+
+    code: str
+    understood: bool
+    many: int
+
+
+_UNDERSTOOD: Final = "(d.blocks OR d.rule IS NOT NULL)"  # what cannot be read blocks nobody and is never routed
 
 
 class Stories:
@@ -109,7 +121,8 @@ class Stories:
             WHERE d.case_id = :id ORDER BY d.seq LIMIT 1000"""
         )
         self._parked = text(
-            f"""SELECT d.seq, e.source, e.door, e.event_id, c.key, d.code, d.reason, d.rule, d.blocks, d.done_at,
+            f"""SELECT d.seq, e.source, e.door, e.event_id, c.key, d.code, d.reason, d.done_at,
+            {_UNDERSTOOD} AS understood,
             CASE WHEN d.blocks THEN coalesce(c.pending, 0) ELSE 0 END AS behind
             FROM deliveries d JOIN events e ON e.seq = d.seq LEFT JOIN cases c ON c.id = d.case_id
             WHERE d.state = {PARKED} ORDER BY d.seq LIMIT :room"""
@@ -126,10 +139,15 @@ class Stories:
             FROM {record_set(database.dialect, "rows", seq="bigint")} AS r
             JOIN deliveries d ON d.seq = r.seq LEFT JOIN cases c ON c.id = d.case_id ORDER BY d.seq"""
         )
+        self._parked_counts = text(
+            f"""SELECT d.code, {_UNDERSTOOD} AS understood, count(*) AS many FROM deliveries d
+            WHERE d.state = {PARKED} GROUP BY d.code, {_UNDERSTOOD} ORDER BY d.code"""
+        )
         self._parked_as = text(f"SELECT seq FROM deliveries WHERE state = {PARKED} AND code = :code ORDER BY seq")
-        self._one = text(
-            f"""SELECT d.seq, d.case_id, d.state, d.blocks FROM deliveries d
-            WHERE d.seq = :seq AND d.state = {PARKED} AND d.case_id IS NOT NULL"""
+        self._retryable = text(
+            f"""SELECT d.seq, d.case_id FROM {record_set(database.dialect, "rows", seq="bigint")} AS r
+            JOIN deliveries d ON d.seq = r.seq AND d.state = {PARKED} AND d.case_id IS NOT NULL
+            ORDER BY d.case_id, d.seq"""
         )
         lock = "" if database.dialect == "sqlite" else "FOR UPDATE"
         self._lock = text(f"SELECT id, owner FROM cases WHERE id = :id {lock}")
@@ -138,7 +156,8 @@ class Stories:
             announce = announce | {READY_DUE} WHERE seq = :seq AND state = {PARKED}"""
         )
         self._unblock = text(
-            f"""UPDATE cases SET pending = pending + 1, ready_at = {now}, attempts = 0, failing_since = NULL,
+            f"""UPDATE cases SET pending = pending + 1, attempts = 0, failing_since = NULL,
+            ready_at = CASE WHEN doubt > 0 AND ready_at > {now} THEN ready_at ELSE {now} END,
             blocked_seq = CASE WHEN blocked_seq = :seq THEN NULL ELSE blocked_seq END WHERE id = :id"""
         )
         self._backlog = text(
@@ -191,11 +210,17 @@ class Stories:
         async with self._database.reading() as transaction:
             return [
                 ParkedEvent(
-                    row.seq, row.source, row.door, row.event_id, row.key, row.code, row.reason, row.rule,
-                    bool(row.blocks), row.behind, row.done_at,
+                    row.seq, row.source, row.door, row.event_id, row.key, row.code, row.reason,
+                    bool(row.understood), row.behind, row.done_at,
                 )
                 for row in await transaction.rows(self._parked, {"room": room})
             ]  # fmt: skip
+
+    async def parked_counts(self) -> list[ParkedCount]:
+        """How many events are parked, by code and by whether they were understood."""
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._parked_counts)
+        return [ParkedCount(row.code, bool(row.understood), row.many) for row in rows]
 
     async def contradictions(self, case_id: int) -> list[Contradiction]:
         """What came under the ids of a case's events with other content."""
@@ -220,17 +245,19 @@ class Stories:
 
         What a parked event had already brought into the CRM is remembered with its case and not sent again.
         """
-        reopened: list[int] = []
-        async with self._database.writing() as transaction:
-            for seq in sorted(sequences):
-                rows = await transaction.rows(self._one, {"seq": seq})
-                if not rows:
-                    continue
-                await transaction.rows(self._lock, {"id": rows[0].case_id})
-                if await transaction.run(self._reopen, {"seq": seq}) == 1:
-                    await transaction.run(self._unblock, {"seq": seq, "id": rows[0].case_id})
-                    reopened.append(seq)
-        return reopened
+
+        async def step(transaction: Transaction) -> list[int]:
+            wanted = json.dumps([{"seq": seq} for seq in set(sequences)])
+            reopened: list[int] = []
+            # case by case in the order of their ids, as everybody takes their locks
+            for row in await transaction.rows(self._retryable, {"rows": wanted}):
+                await transaction.rows(self._lock, {"id": row.case_id})
+                if await transaction.run(self._reopen, {"seq": row.seq}) == 1:
+                    await transaction.run(self._unblock, {"seq": row.seq, "id": row.case_id})
+                    reopened.append(row.seq)
+            return sorted(reopened)
+
+        return await write(self._database, step)
 
     async def body(self, seq: int) -> bytes | None:
         """The stored body of an event. It may hold personal data: the caller writes the look into the audit trail."""

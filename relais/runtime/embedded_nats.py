@@ -55,8 +55,7 @@ async def open_embedded_nats(
 
     Raises EmbeddedNatsError where the program is missing or too old, the store is in use, or it does not come up.
     """
-    program = _program(binary)
-    await asyncio.to_thread(_check_version, program)
+    program, _ = await asyncio.to_thread(usable_server, binary)
     server = _Server(program, store, sync_always=sync_always)
     await server.lock()
     try:
@@ -70,6 +69,15 @@ async def open_embedded_nats(
     finally:
         await server.stop()
         server.unlock()
+
+
+def usable_server(binary: str | None = None) -> tuple[Path, str]:
+    """The program that would be started, and its version; it is run to ask for it.
+
+    Raises EmbeddedNatsError where it is missing, no NATS server or too old.
+    """
+    program = _program(binary)
+    return program, _version_of(program)
 
 
 class _Server:
@@ -215,19 +223,20 @@ def _program(binary: str | None) -> Path:
     return program
 
 
-def _check_version(program: Path) -> None:
+def _version_of(program: Path) -> str:
     try:
         answer = subprocess.run(  # noqa: S603  # the operator's own choice of program
             [str(program), "--version"], capture_output=True, text=True, timeout=_READY_SECONDS, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EmbeddedNatsError(f"{program} cannot be run: {type(error).__name__}") from error
-    found = re.search(r"v(\d+)\.(\d+)", answer)
+    found = re.search(r"v(\d+)\.(\d+)\S*", answer)
     if found is None:
         raise EmbeddedNatsError(f"{program} is not a NATS server")
     if (int(found[1]), int(found[2])) < LEAST_VERSION:
         least = ".".join(str(part) for part in LEAST_VERSION)
         raise EmbeddedNatsError(f"{program} is version {found[1]}.{found[2]}, at least {least} is needed")
+    return found[0]
 
 
 def _bound_to_parent() -> Callable[[], None] | None:

@@ -20,9 +20,14 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _seconds(value: Any) -> Any:
+    """A bare number from the environment is a number of seconds."""
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-Pause = Annotated[timedelta, Field(gt=timedelta(0))]
+Pause = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
 class FixMyStreetSettings(BaseModel):

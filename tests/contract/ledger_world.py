@@ -171,8 +171,15 @@ async def _set_clock(transaction: Transaction) -> None:
 
 
 @asynccontextmanager
+async def prepared_world(url: str) -> AsyncIterator[World]:
+    """A ledger in a database that ``prepare`` was given."""
+    async with open_ledger(url, masked=masked, digest_key=DIGEST_KEY, now=CLOCK) as ledger:
+        yield World(url, ledger)
+
+
+@asynccontextmanager
 async def a_world(url: str) -> AsyncIterator[World]:
     """An empty ledger in an empty database."""
     await prepare(url)
-    async with open_ledger(url, masked=masked, digest_key=DIGEST_KEY, now=CLOCK) as ledger:
-        yield World(url, ledger)
+    async with prepared_world(url) as world:
+        yield world

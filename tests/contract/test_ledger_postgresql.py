@@ -1,8 +1,18 @@
 """The ledger's promises on PostgreSQL."""
 
-import pytest
+import asyncio
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from relais.ledger.database import open_database
+from relais.ledger.migrating import revision_wanted
+from relais.ledger.tables import metadata
 from tests.contract.ledger_contract import LedgerContract
+from tests.contract.ledger_world import START_MS, World, prepare, prepared_world
+from tests.services.postgresql import PostgresqlServer
 
 pytestmark = pytest.mark.postgres
 
@@ -12,5 +22,37 @@ def empty_url(postgresql_url: str) -> str:
     return postgresql_url
 
 
+@pytest.fixture(scope="module")
+def shared_url(postgresql_server: PostgresqlServer) -> str:
+    """One ledger for all promises: emptying it is ten times quicker than making it."""
+
+    async def make() -> str:
+        url = postgresql_server.url_of(await postgresql_server.create_database())
+        await prepare(url)
+        return url
+
+    return asyncio.run(make())
+
+
+async def _empty(url: str) -> None:
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    database = open_database(url)
+    try:
+        async with database.writing() as transaction:
+            await transaction.run(text(f"TRUNCATE {tables}"))
+            await transaction.run(text("UPDATE test_clock SET ms = :ms"), {"ms": START_MS})
+            await transaction.run(
+                text("UPDATE alembic_version SET version_num = :wanted"), {"wanted": revision_wanted()}
+            )
+    finally:
+        await database.close()
+
+
 class TestLedgerOnPostgresql(LedgerContract):
     """Every promise of a ledger."""
+
+    @pytest_asyncio.fixture
+    async def world(self, shared_url: str) -> AsyncIterator[World]:
+        await _empty(shared_url)
+        async with prepared_world(shared_url) as world:
+            yield world

@@ -9,7 +9,8 @@ from typing import Final
 
 from nats.js.errors import APIError
 
-from relais.runtime.link import BROKER_FAULTS, Link, TakeInbound
+from relais.runtime.inbound import TakeInbound
+from relais.runtime.link import BROKER_FAULTS, Link
 from relais.runtime.streams import FEEDS_STREAM, StreamLimits
 from relais.telemetry.emitting import Emit
 from relais.telemetry.events import BrokerAway, BrokerBack, HandlerFailed

@@ -12,7 +12,7 @@ from connectors.kit.ports import Arrival, Source, Webhook
 from relais.ledger.accepting import Acceptance
 from relais.ledger.database import LedgerAwayError
 from relais.ledger.ports import Receipt
-from relais.runtime.link import InboundMessage, NotNowError
+from relais.runtime.inbound import InboundMessage, NotNowError
 from relais.runtime.telling import tell_accepted
 from relais.telemetry.emitting import Emit
 from relais.telemetry.events import HandlerFailed, LedgerAway, LedgerBack

@@ -1,9 +1,8 @@
 """One life of the connection to a NATS broker, through FastStream; when it breaks for good a new one is made."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import nats.errors
@@ -14,6 +13,7 @@ from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client, Server
 from nats.aio.msg import Msg
 
+from relais.runtime.inbound import InboundMessage, NotNowError, TakeInbound
 from relais.runtime.streams import (
     INBOUND_BATCH,
     INBOUND_READER,
@@ -34,22 +34,6 @@ _TRY_AGAIN_SECONDS: Final = 0.3
 _HELD_TRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _BATCH_SECONDS: Final = 0.2  # FastStream gathers a batch for so long, also when the first message is there
 _STOP_SECONDS: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class InboundMessage:
-    """A message of the bus: the source that its subject names, and its bytes."""
-
-    source: str
-    body: bytes
-
-
-class NotNowError(Exception):
-    """What was received cannot be kept at present; the same messages are to be handed over again later."""
-
-
-TakeInbound = Callable[[Sequence[InboundMessage]], Awaitable[None]]
-"""Keeps messages in their order; they are acknowledged once it returns. Raises NotNowError to get them again."""
 
 
 class Link:
@@ -156,10 +140,10 @@ class Link:
             woken()
 
         # Every process hears every wake-up: the one that a queue group would choose may be the busy one.
-        subscriber = self._faststream.subscriber(WAKE.address, ack_policy=AckPolicy.MANUAL, no_reply=True)
-        subscriber(wake)
-        await subscriber.start()
-        self._wake_subscriber = subscriber
+        listening = self._faststream.subscriber(WAKE.address, ack_policy=AckPolicy.MANUAL, no_reply=True)
+        listening(wake)
+        await listening.start()
+        self._wake_subscriber = listening
 
     async def _read_inbound(self, take: TakeInbound) -> None:
         self._quiet.clear()
@@ -171,7 +155,7 @@ class Link:
         async def keep(messages: list[Msg]) -> None:
             await self._keep(messages, take)
 
-        subscriber = self._faststream.subscriber(
+        listening = self._faststream.subscriber(
             INBOUND.pattern,
             durable=INBOUND_READER,
             stream=JStream(INBOUND_STREAM, declare=False),
@@ -181,9 +165,9 @@ class Link:
             decoder=_as_received,
             no_reply=True,
         )
-        subscriber(keep)
-        await subscriber.start()
-        self._inbound_subscriber = subscriber
+        listening(keep)
+        await listening.start()
+        self._inbound_subscriber = listening
 
     async def _keep(self, messages: list[Msg], take: TakeInbound) -> None:
         """Hand a batch over, and acknowledge it when it is kept.

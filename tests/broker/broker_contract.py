@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from relais.runtime.broker import Broker, BrokerAwayError
-from relais.runtime.link import InboundMessage, NotNowError
+from relais.runtime.inbound import InboundMessage, NotNowError
 from relais.telemetry.emitting import Emit
 from relais.telemetry.events import BrokerAway, BrokerBack, Happening
 from tests.broker.waiting import eventually
@@ -153,13 +153,12 @@ class BrokerContract:
             server.kill()
             server.delete_store()
             server.start()
-            await eventually(lambda: broker.up)
-            await broker.publish_feed("cases.ready", b"after", message_id="1")
+            await eventually(lambda: is_kept(broker, b"after", "1"))
             await outsider.send("events.inbound.fixmystreet", b"after")
             await eventually(lambda: taker.bodies == [b"before", b"after"])
         assert [body for _, body in await outsider.feed()] == [b"after"]
 
-    async def test_a_feed_message_that_is_sent_again_is_kept_once(self, opened: OpenBroker, outsider: Outsider) -> None:
+    async def test_a_feed_message_that_is_sent_againis_kept_once(self, opened: OpenBroker, outsider: Outsider) -> None:
         async with opened(_nothing) as broker:
             for _ in range(3):
                 await broker.publish_feed("cases.ready", b"{}", message_id="1:ready")
@@ -225,6 +224,15 @@ async def _announce_until(broker: Broker, woken: asyncio.Event) -> None:
         return True
 
     await eventually(heard)
+
+
+async def is_kept(broker: Broker, body: bytes, message_id: str) -> bool:
+    """Whether the feeds took a message; a caller tries again, as the publisher of the feeds does."""
+    try:
+        await broker.publish_feed("cases.ready", body, message_id=message_id)
+    except BrokerAwayError:
+        return False
+    return True
 
 
 async def _is_empty(outsider: Outsider) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from relais.demonstration.case_types import as_told
 from relais.demonstration.told import Comment, Look
 
 _WRITES: Final = ("create", "update")
@@ -79,7 +80,7 @@ def _snapshot_from(fields: Mapping[str, Any]) -> Snapshot:
     department = (extra.get("responsibleDepartment") or {}).get("id")
     look = Look(
         status=fields["status"],
-        category=path[-1]["id"],
+        category=as_told(path[-1]["id"]),
         street=(address.get("street") or {}).get("fr") or "",
         number=address.get("number") or "",
         duplicates=extra.get("duplicates"),

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from relais.demonstration.case_types import as_told
+
 Presence = Literal["yes", "may", "no"]
 
 BRUSSELS: Final = ZoneInfo("Europe/Brussels")
@@ -134,7 +136,7 @@ def _report_from(
 def _version_from(content: Mapping[str, Any]) -> Version:
     look = Look(
         status=_status_of(content),
-        category=str(content["category"]),
+        category=as_told(str(content["category"])),
         street=content["street_fr"],
         number=content["number"],
         duplicates=content["duplicates"],
@@ -154,11 +156,12 @@ def _pushes_from(sent: Iterable[Mapping[str, Any]]) -> tuple[Push, ...]:
         before = pushes.get(entry["event"])
         accepted = entry["ok"] or (before is not None and before.accepted)
         report = json.loads(entry["body"])["data"]["report"]
-        address, path = report["address"], [str(step) for step in report["category"]["ids"]]
+        # there are always four ids, empty where a category has fewer levels
+        address, path = report["address"], [str(step) for step in report["category"]["ids"] if step]
         pushes[entry["event"]] = Push(
             event=entry["event"],
             accepted=accepted,
-            look=Look(CITY_STATUSES["CREATED"], path[-1], address["street"]["fr"], address["number"]),
+            look=Look(CITY_STATUSES["CREATED"], as_told(path[-1]), address["street"]["fr"], address["number"]),
             category_path=tuple(path),
             comments=tuple(_comment_from(comment) for comment in report["comments"]),
             person={name: text for name, text in report["creator"].items() if text},

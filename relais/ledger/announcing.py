@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from relais.ledger.database import Database, record_set
+from relais.ledger.database import Database, Transaction, record_set, write
 from relais.ledger.tables import READY_DUE
 
 
@@ -62,5 +62,8 @@ class Feeds:
             {"seq": one.seq, "bits": one.bits, "done_at": one.done_at or 0}
             for one in sorted(announcements, key=lambda one: one.seq)
         ]
-        async with self._database.writing() as transaction:
-            await transaction.run(self._published, {"rows": json.dumps(rows)})
+
+        async def step(transaction: Transaction) -> int:
+            return await transaction.run(self._published, {"rows": json.dumps(rows)})
+
+        await write(self._database, step)

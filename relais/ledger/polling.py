@@ -9,9 +9,10 @@ from sqlalchemy import TextClause, text
 
 from connectors.kit.ports import Observation
 from relais.ledger.accepting import Acceptance
-from relais.ledger.database import Database, Transaction, record_set
+from relais.ledger.database import Database, Transaction, record_set, write
 from relais.ledger.observing import Observations
 from relais.ledger.ports import Receipt
+from relais.ledger.texts import storable
 
 MISSES_UNTIL_GONE: Final = 2
 """A thing is gone only after this many complete sweeps did not find it."""
@@ -133,7 +134,8 @@ class Polls:
         An observation whose content equals the last one of the same thing is nothing new. Returns the turn to go on
         with, and a receipt for each observation that was new. Raises PollLostError, LedgerAwayError.
         """
-        async with self._database.writing() as transaction:
+
+        async def step(transaction: Transaction) -> list[Receipt]:
             moved = await transaction.run(
                 self._move,
                 {"name": turn.name, "fence": turn.fence, "moved": turn.moved, "cursor": json.dumps(cursor),
@@ -144,6 +146,9 @@ class Polls:
             receipts = await self._observations.note(transaction, source, door, observations, sweep)
             if catalogue is not None:
                 await self._keep_catalogue(transaction, source, catalogue)
+            return receipts
+
+        receipts = await write(self._database, step)
         return PollTurn(turn.name, turn.fence, cursor, turn.moved + 1), receipts
 
     async def finish(
@@ -156,8 +161,8 @@ class Polls:
         async with self._database.writing() as transaction:
             await transaction.run(
                 self._finish,
-                {"name": turn.name, "fence": turn.fence, "wait": wait_ms, "error": error, "failed": int(bool(error)),
-                 "cursor": None if cursor is None else json.dumps(cursor)},
+                {"name": turn.name, "fence": turn.fence, "wait": wait_ms, "failed": int(bool(error)),
+                 "error": storable(error) if error else None, "cursor": None if cursor is None else json.dumps(cursor)},
             )  # fmt: skip
 
     async def renew(self, turn: PollTurn, *, lease_ms: int) -> None:
@@ -195,11 +200,14 @@ class Polls:
         With a ``turn`` it raises PollLostError, and counts nothing, where the poll is no longer ours.
         """
         rows = json.dumps([{"external_id": external_id} for external_id in external_ids])
-        async with self._database.writing() as transaction:
+
+        async def step(transaction: Transaction) -> list[str]:
             await self._only_if_ours(transaction, turn)
             await self._observations.alone(transaction, source, door)
             found = await transaction.rows(self._miss, {"rows": rows, "source": source, "door": door, "sweep": sweep})
-        return [row.external_id for row in found if row.missed >= MISSES_UNTIL_GONE]
+            return [row.external_id for row in found if row.missed >= MISSES_UNTIL_GONE]
+
+        return await write(self._database, step)
 
     async def lost(self, source: str, door: str, *, sweep: int, after: str, room: int) -> list[str]:
         """Ids, in order, of things that this sweep has missed once too often and that are not said to be gone yet."""
@@ -220,15 +228,19 @@ class Polls:
         With a ``turn`` it raises PollLostError, and accepts nothing, where the poll is no longer ours; and a thing that
         somebody saw since it was missed is not gone.
         """
-        async with self._database.writing() as transaction:
+
+        async def step(transaction: Transaction) -> list[Receipt]:
             await self._only_if_ours(transaction, turn)
+            wanted = observations
             if gone and turn is not None:
                 await self._observations.alone(transaction, source, door)
                 rows = json.dumps([{"external_id": one.external_id} for one in observations])
                 found = await transaction.rows(self._still_lost, {"rows": rows, "source": source, "door": door})
                 still_lost = {row.external_id for row in found}
-                observations = [one for one in observations if one.external_id in still_lost]
-            return await self._observations.note(transaction, source, door, observations, sweep, gone=gone)
+                wanted = [one for one in observations if one.external_id in still_lost]
+            return await self._observations.note(transaction, source, door, wanted, sweep, gone=gone)
+
+        return await write(self._database, step)
 
     async def last_body(self, source: str, door: str, external_id: str) -> bytes | None:
         """The body of the last observation of a thing, where it is still kept."""

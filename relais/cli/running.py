@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 import uvloop
 
-from relais.bootstrap import Configuration, open_parts, read_configuration
+from relais.bootstrap import Configuration, open_parts
+from relais.cli.ending import configuration_or_exit, settings_or_exit
 from relais.ledger.database import LedgerAwayError, open_database
 from relais.ledger.migrating import migrate
 from relais.runtime.program import PartFailedError, Program, Role
-from relais.settings import SettingsError, load_settings
 from relais.telemetry.emitting import silence_libraries
-from routing.fault import InvalidRulesError
 
 
 class RoleChoice(StrEnum):
@@ -53,11 +52,7 @@ def run(
 
 def migrate_ledger() -> None:
     """Bring the ledger to the revision that this program knows."""
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        _say_faults(error)
-        raise typer.Exit(2) from None
+    settings = settings_or_exit()
 
     async def work() -> tuple[str | None, str]:
         database = open_database(settings.ledger_url.get_secret_value())
@@ -72,23 +67,6 @@ def migrate_ledger() -> None:
         typer.echo(f"the ledger was not migrated: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"the ledger is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})"))
-
-
-def configuration_or_exit() -> Configuration:
-    """The configuration; says every fault on standard error and ends the program where there is one."""
-    try:
-        return read_configuration()
-    except SettingsError as error:
-        _say_faults(error)
-    except InvalidRulesError as error:
-        for fault in error.faults:
-            typer.echo(str(fault), err=True)
-    raise typer.Exit(2)
-
-
-def _say_faults(error: SettingsError) -> None:
-    for fault in error.faults:
-        typer.echo(fault, err=True)
 
 
 async def _run(configuration: Configuration, roles: frozenset[Role]) -> None:

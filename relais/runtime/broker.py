@@ -96,6 +96,12 @@ class Broker:
         self._inbound = take
         self._look.set()
 
+    async def stop_inbound(self) -> None:
+        """Take nothing more from the bus: what was being kept is kept or handed back when this returns."""
+        self._inbound = None
+        if self._link is not None:
+            await self._link.rest()
+
     def announce_wake(self, count: int, cases: Sequence[int] = ()) -> None:
         """Tell the others that ``count`` cases are ready, without waiting; several calls become one message."""
         if not self.up:

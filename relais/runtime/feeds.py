@@ -53,8 +53,10 @@ class _Letter:
 class FeedPublisher:
     """Publishes what the ledger says is due, and marks it when the broker holds it.
 
-    A crash between the two publishes again under the same id. ``wake`` may be set by anybody to be told sooner than
-    the second it looks in. ``installation`` is the CloudEvents ``source`` of every message.
+    A crash between the two publishes again under the same id, and so do two publishers over one ledger: the broker
+    keeps one of what comes twice within ten minutes, a reader tells later ones by their id. ``wake`` may be set by
+    anybody to be told sooner than the second it looks in. ``installation`` is the CloudEvents ``source`` of every
+    message.
     """
 
     def __init__(self, *, ledger: Ledger, broker: FeedBroker, emit: Emit, installation: str = "/relais") -> None:

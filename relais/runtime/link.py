@@ -76,6 +76,7 @@ class Link:
         self._declared_feeds = False
         self._declared_inbound = False
         self._quiet = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -91,25 +92,27 @@ class Link:
 
         Raises one of BROKER_FAULTS, NotFoundError and its like among them.
         """
-        if not self.connected:
-            raise nats.errors.ConnectionClosedError
-        jetstream = self._jetstream
-        # Liveness is what the broker holds: a ping is answered also by one that has lost every stream.
-        await declare_feeds(jetstream, self._limits, anew=not self._declared_feeds)
-        self._declared_feeds = True
-        if woken is not None and self._wake_subscriber is None:
-            await self._subscribe_to_wake_ups(woken)
-        if inbound is not None:
-            await declare_inbound(jetstream, self._limits, anew=not self._declared_inbound)
-            self._declared_inbound = True
-            await self._read_inbound(inbound)
+        async with self._turn:
+            if not self.connected:
+                raise nats.errors.ConnectionClosedError
+            jetstream = self._jetstream
+            # Liveness is what the broker holds: a ping is answered also by one that has lost every stream.
+            await declare_feeds(jetstream, self._limits, anew=not self._declared_feeds)
+            self._declared_feeds = True
+            if woken is not None and self._wake_subscriber is None:
+                await self._subscribe_to_wake_ups(woken)
+            if inbound is not None:
+                await declare_inbound(jetstream, self._limits, anew=not self._declared_inbound)
+                self._declared_inbound = True
+                await self._read_inbound(inbound)
 
     async def rest(self) -> None:
         """Stop reading the bus until the next ``tend``: FastStream asks a missing consumer again without a pause."""
-        self._quiet.set()
-        if self._inbound_subscriber is not None and self._inbound_subscriber.running:
-            with suppress(*BROKER_FAULTS):
-                await self._inbound_subscriber.stop()
+        async with self._turn:
+            self._quiet.set()
+            if self._inbound_subscriber is not None and self._inbound_subscriber.running:
+                with suppress(*BROKER_FAULTS):
+                    await self._inbound_subscriber.stop()
 
     async def publish(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Send without asking whether anybody got it."""

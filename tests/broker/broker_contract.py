@@ -192,6 +192,19 @@ class BrokerContract:
             await eventually(lambda: len(taker.bodies) == 3)
         assert taker.bodies == [b"first", b"second", b"third"]
 
+    async def test_after_it_was_told_to_stop_nothing_more_is_taken_from_the_bus(
+        self, opened: OpenBroker, outsider: Outsider
+    ) -> None:
+        taker = Taker()
+        async with opened(_nothing) as broker:
+            broker.on_inbound(taker.take)
+            await outsider.send("events.inbound.fixmystreet", b"before")
+            await eventually(lambda: taker.bodies == [b"before"])
+            await broker.stop_inbound()
+            await outsider.send("events.inbound.fixmystreet", b"after")
+        assert taker.bodies == [b"before"]
+        assert await outsider.unread() == 1
+
     async def test_what_was_not_kept_when_the_program_ends_comes_to_the_next_one(
         self, opened: OpenBroker, outsider: Outsider
     ) -> None:

@@ -93,6 +93,7 @@ class Lane:
         What needs no call is finished on the way: nothing new, superseded, unreadable. While ``must_look`` is true
         nothing is prepared: call ``looked`` first.
         """
+        self._read_state()
         while self._waiting and self._step is None and not self.blocked and not self.must_look:
             open_event = self._waiting[0]
             event = self._understood(open_event)
@@ -111,12 +112,8 @@ class Lane:
         return self.change
 
     def sink_to_ask(self) -> str | None:
-        """Where the case lives, or would live by its first readable event; None when no readable event is left.
-
-        Comes before anything else is asked of a lane.
-        """
-        if self._unread_state is not None:
-            self._state, self._unread_state = CaseState.model_validate_json(self._unread_state), None
+        """Where the case lives, or would live by its first readable event; None when no readable event is left."""
+        self._read_state()
         while self.sink is None and self._waiting:
             event = self._understood(self._waiting[0])
             if event is not None:
@@ -199,6 +196,10 @@ class Lane:
         standing = self._standing() if self._moved else None
         self._moved = False
         return finished, standing
+
+    def _read_state(self) -> None:
+        if self._unread_state is not None:
+            self._state, self._unread_state = CaseState.model_validate_json(self._unread_state), None
 
     def _known_remote(self) -> Remote | None:
         case = self.claimed

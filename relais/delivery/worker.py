@@ -187,8 +187,8 @@ class DeliveryWorker:
         self._touched[lane.case_id] = lane
         self._news.set()
         try:
-            sink = lane.sink_to_ask()
             change = None if lane.must_look else lane.advance()
+            sink = lane.sink_to_ask()
         except Exception as error:  # noqa: BLE001  # a fault of ours in one case must not stop the others
             self._give_up(lane, error)
             return

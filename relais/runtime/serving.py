@@ -47,6 +47,8 @@ class HttpServer:
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                date_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
                 h11_max_incomplete_event_size=16 * 1024,
             )

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from connectors.kit.ports import Source, UnauthenticatedError, Webhook
 from connectors.kit.strict_json import MalformedJsonError, parse
@@ -49,23 +50,21 @@ class WebhookRoutes:
         self._emit = emit
         self._buffered = 0
         self.routes = [
-            Route(f"/webhooks/{name}/{webhook.door}", self._endpoint(name, webhook), methods=["POST"])
+            Route(f"/webhooks/{name}/{webhook.door}", _Door(self, name, webhook), methods=["POST"])
             for name, source in sources.items()
             for webhook in source.webhooks
         ]
 
-    def _endpoint(self, source: str, webhook: Webhook) -> Callable[[Request], object]:
-        async def receive(request: Request) -> Response:
-            try:
-                return await self._take(webhook, request)
-            except _Refusal as refusal:
-                self._emit(PushRefused(source=source, door=webhook.door, status=refusal.status, reason=refusal.slug))
-                return refusal.response
-            except Exception as error:  # noqa: BLE001  # the edge of a handler: the sender gets a clear answer
-                self._emit(HandlerFailed(where=f"webhook {source}", kind=type(error).__name__))
-                return problem(500, "internal-error", "the event was not accepted")
-
-        return receive
+    async def answer(self, source: str, webhook: Webhook, request: Request) -> Response:
+        """The answer to one push; every fault has its own."""
+        try:
+            return await self._take(webhook, request)
+        except _Refusal as refusal:
+            self._emit(PushRefused(source=source, door=webhook.door, status=refusal.status, reason=refusal.slug))
+            return refusal.response
+        except Exception as error:  # noqa: BLE001  # the edge of a handler: the sender gets a clear answer
+            self._emit(HandlerFailed(where=f"webhook {source}", kind=type(error).__name__))
+            return problem(500, "internal-error", "the event was not accepted")
 
     async def _take(self, webhook: Webhook, request: Request) -> Response:
         body = await self._body(request, webhook.body_limit)
@@ -116,6 +115,17 @@ class WebhookRoutes:
         finally:
             self._buffered -= size
         return b"".join(pieces)
+
+
+class _Door:
+    """One door as a plain ASGI application: the hot path goes through no wrapper that it does not need."""
+
+    def __init__(self, routes: WebhookRoutes, source: str, webhook: Webhook) -> None:
+        self._routes, self._source, self._webhook = routes, source, webhook
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._routes.answer(self._source, self._webhook, Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _away() -> _Refusal:

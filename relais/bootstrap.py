@@ -44,6 +44,11 @@ class Configuration:
     rules: Rules
 
 
+def known_connectors() -> tuple[Connector, ...]:
+    """Every connector that could be configured, in the order of the catalogue."""
+    return CATALOGUE
+
+
 def read_configuration() -> Configuration:
     """Read the environment and the rules.
 

@@ -9,7 +9,11 @@ from importlib.util import find_spec
 GENERATORS = (
     "schemas.publish",
     "routing.publish",
-    "relais.documents",
+    "relais.documents.asyncapi",
+    "relais.documents.openapi",
+    "relais.documents.events",
+    "relais.documents.metrics",
+    "relais.documents.settings",
 )
 
 

@@ -205,6 +205,14 @@ async def test_a_rejection_names_the_fields_and_never_what_was_in_them() -> None
     )
 
 
+async def test_a_broken_intake_that_names_fields_is_doubt_all_the_same() -> None:
+    named = [{"name": "title", "code": "required", "reason": "no"}]
+    outcome = await outcome_of(
+        a_create(), httpx.Response(500, json=a_problem("invalid-field", 500, invalidParams=named))
+    )
+    assert type(outcome) is UnconfirmedError
+
+
 async def test_a_create_is_one_post_with_its_key() -> None:
     create = a_create()
     async with a_sink() as (sink, router):

@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 PREFIX: Final = "RELAIS_"
 SECRETS_DIRECTORY: Final = "RELAIS_SECRETS_DIR"
@@ -94,17 +96,42 @@ class Settings(BaseModel):
     longest_wait: Duration = Field(
         default=timedelta(minutes=15), description="The longest wait between two tries of one case."
     )
-    feeds: bool = Field(
-        default=True, description="Whether `cases.ready`, `cases.delivered` and `cases.parked` are published."
+    feeds: bool | None = Field(
+        default=None,
+        description="Whether `cases.ready`, `cases.delivered` and `cases.parked` are published. Unless said otherwise "
+        "they are where a broker is configured: nobody else can read an embedded one, whose password is made for one "
+        "run.",
     )
-    bus: bool = Field(
-        default=True,
-        description="Whether an intake process takes events from `events.inbound.*`; of several, let one do so, "
-        "because order holds for one reader.",
+    bus: bool | None = Field(
+        default=None,
+        description="Whether an intake process takes events from `events.inbound.*`; unless said otherwise where a "
+        "broker is configured. Of several intake processes let one do so, because order holds for one reader.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="From which level on events are logged."
     )
+
+    @property
+    def publishes_feeds(self) -> bool:
+        """Whether the feeds are published."""
+        return self.broker_url is not None if self.feeds is None else self.feeds
+
+    @property
+    def listens_to_bus(self) -> bool:
+        """Whether events are taken from the bus."""
+        return self.broker_url is not None if self.bus is None else self.bus
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _a_ledger_lives_there(cls, url: SecretStr) -> SecretStr:
+        try:
+            parsed = make_url(url.get_secret_value())
+        except (SQLAlchemyError, ValueError):
+            raise ValueError("not a database address") from None
+        file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        if parsed.get_backend_name() != "postgresql" and file in (None, "", ":memory:"):
+            raise ValueError("the ledger lives in sqlite:///<file> or postgresql://<address>")
+        return url
 
     @property
     def embedded(self) -> bool:

@@ -1,7 +1,6 @@
 """Accepting arrivals in groups, so that many senders cost a handful of commits."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -10,16 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.kit.ports import Arrival
 from relais.ledger.accepting import Acceptance
 from relais.ledger.database import LedgerAwayError
-from relais.ledger.ports import Fate, Receipt
+from relais.ledger.ports import Receipt
+from relais.runtime.telling import tell_accepted
 from relais.telemetry.emitting import Emit
-from relais.telemetry.events import (
-    ArrivalUnreadable,
-    EventConflicted,
-    EventsAccepted,
-    HandlerFailed,
-    LedgerAway,
-    LedgerBack,
-)
+from relais.telemetry.events import HandlerFailed, LedgerAway, LedgerBack
 
 _LARGEST_GROUP: Final = 256
 _SMALL_GROUP: Final = 4
@@ -112,7 +105,9 @@ class Intake:
         for (_, answer), receipt in zip(group, receipts, strict=True):
             if not answer.done():
                 answer.set_result(receipt)
-        self._tell(arrivals, receipts)
+        fresh = tell_accepted(self._emit, arrivals, receipts)
+        if fresh:
+            self._accepted(fresh)
 
     async def _one_by_one(self, group: list[tuple[Arrival, asyncio.Future[Receipt]]]) -> None:
         """One arrival of the group cannot be stored: the others must not suffer for it."""
@@ -121,32 +116,6 @@ class Intake:
                 _fail(member[1], IntakeRefusedError())
             else:
                 await self._commit([member])
-
-    def _tell(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
-        counted = Counter(
-            (arrival.source, arrival.door, receipt.fate) for arrival, receipt in zip(arrivals, receipts, strict=True)
-        )
-        for source, door in {(arrival.source, arrival.door) for arrival in arrivals}:
-            self._emit(
-                EventsAccepted(
-                    source=source,
-                    door=door,
-                    new=counted[source, door, Fate.NEW],
-                    same=counted[source, door, Fate.SAME],
-                    conflicts=counted[source, door, Fate.CONFLICT],
-                )
-            )
-        fresh = 0
-        for arrival, receipt in zip(arrivals, receipts, strict=True):
-            if receipt.fate is Fate.CONFLICT:
-                self._emit(EventConflicted(source=arrival.source, door=arrival.door, event_id=arrival.event_id))
-            elif receipt.fate is Fate.NEW:
-                fresh += 1
-                if arrival.case_key is None:
-                    reason = arrival.trouble or "it names no case"
-                    self._emit(ArrivalUnreadable(source=arrival.source, door=arrival.door, reason=reason))
-        if fresh:
-            self._accepted(fresh)
 
 
 def _fail(answer: "asyncio.Future[Receipt]", error: Exception) -> None:

@@ -113,7 +113,7 @@ class Program:
             )
             taking.append(self._intake.run(stop_taking))
             taking.extend(self._pollers(ledger, broker, stop_taking))
-            if settings.bus:
+            if settings.listens_to_bus:
                 self._listen(ledger, broker)
         if Role.DELIVERY in self._roles:
             broker.on_wake(self._wake.set)
@@ -123,7 +123,7 @@ class Program:
                 ledger=ledger, metrics=parts.metrics, emit=parts.emit, wake=self._wake, settles_ms=_ms(settles)
             )
             giving += [worker.run(stop_giving), sweeper.run(stop_giving), catalogues.run(stop_giving)]
-            if settings.feeds:
+            if settings.publishes_feeds:
                 giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
         running_taking = [asyncio.create_task(one) for one in taking]
         running_giving = [asyncio.create_task(one) for one in giving]
@@ -133,6 +133,7 @@ class Program:
         health.stopping = True
         # whoever is being answered is answered; then what was accepted is committed; then what is in flight ends
         await server.stop()
+        await broker.stop_inbound()
         stop_taking.set()
         await _finish(running_taking)
         stop_giving.set()
@@ -206,9 +207,11 @@ class Program:
             if settings.broker_url is not None:
                 url = settings.broker_url.get_secret_value()
             else:
+                # nobody but this process speaks with it, and the ledger holds all that it carries: no need to wait for
+                # the disk at every message
                 binary = str(settings.nats_server_bin) if settings.nats_server_bin else None
                 url = await stack.enter_async_context(
-                    open_embedded_nats(settings.broker_store, emit=emit, binary=binary)
+                    open_embedded_nats(settings.broker_store, emit=emit, binary=binary, sync_always=False)
                 )
             yield await stack.enter_async_context(open_broker(url, emit))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from relais.cli import checking, parking, replaying, running, showing
+from relais.cli import checking, demo, parking, replaying, running, showing
 
 app = typer.Typer(
     name="relais",
@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verbs in (running, checking, showing, parking, replaying):
+for verbs in (running, demo, checking, showing, parking, replaying):
     verbs.add_to(app)
 
 

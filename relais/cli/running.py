@@ -10,9 +10,10 @@ import typer
 import uvloop
 
 from relais.bootstrap import Configuration, open_parts
-from relais.cli.ending import configuration_or_exit, settings_or_exit
+from relais.cli.ending import configuration_or_exit, fail, settings_or_exit
 from relais.ledger.database import LedgerAwayError, open_database
-from relais.ledger.migrating import migrate
+from relais.ledger.migrating import LedgerRevisionError, migrate
+from relais.runtime.embedded_nats import EmbeddedNatsError
 from relais.runtime.program import PartFailedError, Program, Role
 from relais.telemetry.emitting import silence_libraries
 
@@ -43,11 +44,11 @@ def run(
     try:
         uvloop.run(_run(configuration, roles))
     except PartFailedError as error:
-        typer.echo(f"a part of the program failed: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(f"a part of the program failed: {error}")
+    except EmbeddedNatsError as error:
+        fail(f"cannot start: {error}")
     except OSError as error:
-        typer.echo(f"cannot start: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from None
+        fail(f"cannot start: {error.strerror or error}")
 
 
 def migrate_ledger() -> None:
@@ -63,9 +64,10 @@ def migrate_ledger() -> None:
 
     try:
         before, after = asyncio.run(work())
-    except (LedgerAwayError, ValueError) as error:
-        typer.echo(f"the ledger was not migrated: {error}", err=True)
-        raise typer.Exit(1) from None
+    except (LedgerAwayError, LedgerRevisionError, ValueError) as error:
+        fail(f"the ledger was not migrated: {error}")
+    except OSError as error:
+        fail(f"the ledger was not migrated: {error.strerror or type(error).__name__}")
     typer.echo(f"the ledger is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 

@@ -222,8 +222,9 @@ def open_database(url: str, *, now: str | None = None) -> Database:
     """
     try:
         parsed = make_url(url)
-    except SQLAlchemyError as error:
-        raise ValueError("not a database address") from error
+    except (SQLAlchemyError, ValueError):
+        # what the library says repeats a part of the address, which may be its password
+        raise ValueError("not a database address") from None
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database)

@@ -48,7 +48,7 @@ def ledger_file(url: str) -> Path | None:
     """The file that an address of a ledger names; None for one that is no file."""
     try:
         parsed = make_url(url)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, ValueError):
         return None
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 

@@ -14,6 +14,7 @@ GENERATORS = (
     "relais.documents.events",
     "relais.documents.metrics",
     "relais.documents.settings",
+    "relais.documents.env_example",
 )
 
 

@@ -16,11 +16,15 @@ from relais.demonstration.told import Report, reports_from
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Everything found, and what the CRM holds by case type and language (``-`` where no language is known)."""
+    """Everything found, and what the CRM holds by case type and language (``-`` where no language is known).
+
+    ``liveliest`` is the number of the report whose case was written most often.
+    """
 
     findings: tuple[Finding, ...]
     cases: int
     by_type: Mapping[str, Mapping[str, int]]
+    liveliest: str | None
 
     def count(self, kind: Kind) -> int:
         """How many findings of a kind."""
@@ -46,7 +50,13 @@ def judge(upstream: Mapping[str, Any], crm: Mapping[str, Any]) -> Verdict:
         _presence_faults(reports, by_report),
         *(_case_faults(reports[case.source_id], case) for case in cases if case.source_id in reports),
     )
-    return Verdict(tuple(findings), len(cases), _by_type_and_language(cases))
+    liveliest = max(cases, key=lambda case: len(case.versions), default=None)
+    return Verdict(
+        findings=tuple(findings),
+        cases=len(cases),
+        by_type=_by_type_and_language(cases),
+        liveliest=liveliest.source_id if liveliest else None,
+    )
 
 
 def _presence_faults(reports: Mapping[str, Report], by_report: Mapping[str, Sequence[HeldCase]]) -> Iterator[Finding]:

@@ -110,6 +110,20 @@ async def test_a_sweep_that_breaks_off_counts_nobody_as_missed(street: Street) -
     assert await street.misses() == {}
 
 
+async def test_more_things_than_one_look_takes_are_all_looked_at_once(street: Street) -> None:
+    everything = [f"{number:03}" for number in range(130)]
+    await with_things(street, *everything)
+    street.upstream.loses("007", "060", "129")
+    street.upstream.unlisted = set(everything)
+    await street.sweep()
+    assert street.upstream.looked_at == everything
+    assert await street.misses() == {"007": 1, "060": 1, "129": 1}
+
+    await street.sweep()
+    assert sorted(await street.events())[-1] == "incidents:129:2"
+    assert street.tellings(ThingsGone) == [ThingsGone(SOURCE, 3)]
+
+
 async def test_a_look_that_says_neither_leaves_the_thing_alone(street: Street) -> None:
     class Silent(SweepingPoll):
         async def look_again(self, external_ids: Sequence[str]) -> SecondLook:
@@ -216,11 +230,14 @@ async def test_wherever_closing_is_broken_off_it_ends_the_same(street: Street, t
     assert len(await street.events()) == 7
 
 
-async def test_nothing_is_missed_under_a_lease_that_was_lost(street: Street) -> None:
+@pytest.mark.parametrize("lost_one", [True, False])
+async def test_nothing_is_missed_or_accepted_under_a_lease_that_was_lost(street: Street, lost_one: bool) -> None:
     await with_things(street, "1", "2", "3")
-    street.upstream.loses("2")
-    street.upstream.unlisted = {"3"}
-    street.upstream.things["3"] = "closed"
+    if lost_one:
+        street.upstream.loses("2")
+    else:
+        street.upstream.unlisted = {"2"}
+        street.upstream.things["2"] = "closed"
 
     async def taken_over(_asked: Sequence[str]) -> None:
         await street.world.forward(LEASE_MS * 10)

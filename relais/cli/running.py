@@ -12,7 +12,8 @@ import uvloop
 from relais.bootstrap import Configuration, open_parts
 from relais.cli.ending import configuration_or_exit, fail, settings_or_exit
 from relais.ledger.database import LedgerAwayError, open_database
-from relais.ledger.migrating import LedgerRevisionError, migrate
+from relais.ledger.migrating import migrate
+from relais.ledger.revision import LedgerRevisionError
 from relais.runtime.embedded_nats import EmbeddedNatsError
 from relais.runtime.program import PartFailedError, Program, Role
 from relais.telemetry.emitting import silence_libraries

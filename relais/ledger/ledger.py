@@ -12,8 +12,8 @@ from relais.ledger.announcing import Feeds
 from relais.ledger.audit import AuditTrail
 from relais.ledger.database import Database, open_database
 from relais.ledger.lanes import Lanes
-from relais.ledger.migrating import LedgerRevisionError, revision_of, revision_wanted
 from relais.ledger.polling import Polls
+from relais.ledger.revision import REVISION, LedgerRevisionError, revision_of
 from relais.ledger.sinks import SinkStates
 from relais.ledger.stories import Stories
 
@@ -56,9 +56,9 @@ async def ledger_over(
     database: Database, *, masked: Callable[[bytes], bytes], digest_key: bytes | None = None
 ) -> Ledger:
     """The ledger in a database that is open already. Raises as ``open_ledger`` does."""
-    found, wanted = await revision_of(database), revision_wanted()
-    if found != wanted:
-        raise LedgerRevisionError(found=found, wanted=wanted)
+    found = await revision_of(database)
+    if found != REVISION:
+        raise LedgerRevisionError(found=found, wanted=REVISION)
     key = digest_key or await _own_digest_key(database)
     acceptance = Acceptance(database, key, masked)
     return Ledger(

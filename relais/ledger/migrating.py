@@ -10,31 +10,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from relais.ledger.database import Database
+from relais.ledger.revision import REVISION, LedgerRevisionError
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x52454C41  # "RELA": any number that no other program takes as its advisory lock
-
-
-class LedgerRevisionError(Exception):
-    """The ledger is at a revision that this program does not know how to use."""
-
-    def __init__(self, *, found: str | None, wanted: str) -> None:
-        super().__init__(f"the ledger is at revision {found or 'none'}, needed is {wanted}: run 'relais migrate'")
-        self.found = found
-        self.wanted = wanted
-
-
-def revision_wanted() -> str:
-    """The revision that this program uses."""
-    head = _scripts().get_current_head()
-    if head is None:
-        raise FileNotFoundError("the ledger's migrations are missing from the installation")
-    return head
-
-
-async def revision_of(database: Database) -> str | None:
-    """The revision of a ledger; None for an empty database."""
-    return await database.run_sync(_revision)
 
 
 async def migrate(database: Database) -> tuple[str | None, str]:
@@ -45,13 +24,7 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     return await database.run_sync(_upgrade)
 
 
-def _revision(connection: Connection) -> str | None:
-    with connection.begin():
-        return MigrationContext.configure(connection).get_current_revision()
-
-
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
-    wanted = revision_wanted()
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
@@ -62,11 +35,12 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         before = MigrationContext.configure(connection).get_current_revision()
-        if before is not None and before not in {script.revision for script in _scripts().walk_revisions()}:
-            raise LedgerRevisionError(found=before, wanted=wanted)
+        if before is not None and before not in {script.revision for script in scripts().walk_revisions()}:
+            raise LedgerRevisionError(found=before, wanted=REVISION)
         command.upgrade(config, "head")
-    return before, wanted
+    return before, REVISION
 
 
-def _scripts() -> ScriptDirectory:
+def scripts() -> ScriptDirectory:
+    """The migrations, newest first."""
     return ScriptDirectory(str(_SCRIPTS))

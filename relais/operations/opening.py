@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relais.ledger.database import LedgerAwayError, open_database
 from relais.ledger.ledger import Ledger, ledger_over
-from relais.ledger.migrating import LedgerRevisionError
+from relais.ledger.revision import LedgerRevisionError
 from relais.personal.register_numbers import masking
 from relais.settings import PREFIX, Settings
 

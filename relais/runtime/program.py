@@ -14,7 +14,7 @@ from relais.delivery.patience import Patience
 from relais.delivery.worker import DeliveryWorker, Pace
 from relais.ledger.database import LedgerAwayError, open_database
 from relais.ledger.ledger import Ledger, ledger_over
-from relais.ledger.migrating import LedgerRevisionError, migrate
+from relais.ledger.revision import REVISION, LedgerRevisionError, revision_of
 from relais.personal.register_numbers import masking
 from relais.runtime.broker import Broker, open_broker
 from relais.runtime.bus import BusIntake
@@ -224,7 +224,10 @@ class Program:
         told = False
         while not stop.is_set():
             try:
-                if settings.embedded:
+                if settings.embedded and await revision_of(database) != REVISION:
+                    # the migration tool is large, and needed once in a ledger's life
+                    from relais.ledger.migrating import migrate
+
                     await migrate(database)
                 ledger = await ledger_over(
                     database, masked=masking(settings.register_number_authorisation), digest_key=key

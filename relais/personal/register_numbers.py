@@ -4,8 +4,19 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-# eleven digits, bare or in the usual groups 00.00.00-000.00, not part of a longer number
-_CANDIDATE: Final = re.compile(rb"(?<![\d.])(\d{2})([ .]?)(\d{2})\2(\d{2})([ .-]?)(\d{3})([ .-]?)(\d{2})(?![\d])")
+_HEX: Final = rb"[0-9a-fA-F]"
+# Looking back comes after two digits, because a search for digits is fast and a search for what is before them is not.
+# Not part of a longer number, of a fraction, of a telephone number behind its plus; an escape of JSON may end in digits.
+_BEFORE: Final = rb"(?:(?<![\d.+]\d\d)|(?<=\\u%b{4}\d\d))" % _HEX
+# An escape of JSON is one character, and no number begins within it.
+_OUTSIDE: Final = b"".join(rb"(?<!\\u%b\d\d)" % (_HEX * digits) for digits in range(4))
+# Eleven digits, bare or in the usual groups 00.00.00-000.00.
+_CANDIDATE: Final = re.compile(
+    rb"(\d{2})(?=([ .-]?)(\d{2})\2(\d{2})([ .-]?)(\d{3})([ .-]?)(\d{2})(?!\d))"
+    + _BEFORE
+    + _OUTSIDE
+    + rb"\2\3\2\4\5\6\7\8"
+)
 
 
 def mask_register_numbers(body: bytes) -> bytes:

@@ -18,6 +18,9 @@ CITY_STATUSES: Final = {"CREATED": "received", "PROCESSING": "in_progress", "CLO
 
 RESOLVED: Final = "resolved"
 
+SERVICES: Final = frozenset({"Coordination"})
+"""Who signs a comment without being a person: the name of a department, which stands elsewhere by right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comment:
@@ -65,7 +68,7 @@ class Push:
         """What identifies somebody, and what somebody wrote."""
         person = self.person
         name = f"{person.get('firstName', '')} {person.get('lastName', '')}".strip()
-        said = {text for comment in self.comments for text in (comment.author, comment.text)}
+        said = {text for comment in self.comments for text in (comment.author, comment.text)} - SERVICES
         return {text for text in {name, person.get("email", ""), person.get("phone", ""), *said} if len(text) > 3}
 
 

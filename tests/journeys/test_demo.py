@@ -39,6 +39,12 @@ async def demo(*arguments: str, **environment: str) -> AsyncIterator[Process]:
         await process.wait()
 
 
+def folder_in(said: str) -> Path:
+    found = re.search(r"Logs and ledger: (\S+)", said)
+    assert found is not None
+    return Path(found[1])
+
+
 def descendants(pid: int) -> set[int]:
     """Every process below one, by what the kernel says (Linux)."""
     parents = {}
@@ -88,9 +94,7 @@ async def test_a_small_demonstration_ends_with_counts_that_hold() -> None:
     wrong = ("waiting", "in_doubt", "parked", "lost", "doubled", "out_of_order")
     assert {name: counts[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert "Cases in the CRM by type and language" in err.decode()
-    folder = re.search(r"Logs and ledger: (\S+)", err.decode())
-    assert folder is not None
-    assert not os.path.lexists(folder[1])
+    assert not folder_in(err.decode()).exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel which processes there are")
@@ -170,7 +174,7 @@ async def test_a_crm_that_fails_in_every_way_loses_and_doubles_nothing(tmp_path:
         faults = (await stage.client.get(f"{stage.addresses.crm}/_control/faults")).json()
 
     assert outcome.faults == ()
-    assert faults
+    assert sum(fault["hit"] > 0 for fault in faults) >= 3, faults
 
 
 async def ill(stage: Stage, *, share: float) -> None:

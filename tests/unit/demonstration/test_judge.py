@@ -346,6 +346,15 @@ def the_same_push_came_twice(day: Day) -> None:
 
 
 @green
+def a_department_signed_a_comment(day: Day) -> None:
+    words = a_comment("Sans suite.", at="12:00:00", name="Coordination")
+    day.reports[FOLLOWED].pushes.append((day.reports[FOLLOWED].versions[1], [FIRST_WORDS, LATER_WORDS, words], True))
+    day.cases[FOLLOWED].notes.append(a_note("k2", words))
+    department = {"id": "9100", "nameFr": "Coordination"}
+    day.cases[FOLLOWED].last["extra"] = {"duplicates": 1, "responsibleDepartment": department}
+
+
+@green
 def every_comment_is_a_note(day: Day) -> None:
     day.cases[FOLLOWED].everywhere(description=None)
     day.cases[FOLLOWED].notes.append(a_note("k2", FIRST_WORDS))

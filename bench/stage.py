@@ -59,7 +59,7 @@ def bare(crm_port: int | None) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def relais(crm_port: int, *, role: str = "all", batch_size: int = 50, feeds: bool = True) -> Iterator[tuple[int, int]]:
+def relais(crm_port: int, *, role: str = "all", batch_size: int = 50, feeds: bool = False) -> Iterator[tuple[int, int]]:
     """Relais as it is: its port and its process id."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {

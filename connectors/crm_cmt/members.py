@@ -64,9 +64,12 @@ SHOWN_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "extra": ("extra",),
     "remarks": ("remarks",),
     "decision": ("caseType", "department", "priority", "tags", "deadline", "language"),
+    "tenant": ("tenant",),
+    "test": ("test",),
 }
-"""Which members show a changed field of the facts, or a changed decision. Remarks go along with what may have to be cut
-to fit, because they say so.
+"""Which members show a changed field of the facts, a changed decision, municipality or mark as a test.
+
+Remarks go along with what may have to be cut to fit, because they say so.
 """
 
 

@@ -235,9 +235,9 @@ class Remote:
 class CaseChange:
     """One event's worth of change for one case.
 
-    ``remote`` is ``None`` for a create. ``changed`` names the fields of the facts (and ``decision``) that differ from
-    what was last delivered; empty where only notes or attachments are new. ``version`` rises with each change of a
-    case. ``change_key`` is the idempotency key: the same for every try of the same change.
+    ``remote`` is ``None`` for a create. ``changed`` names the fields of the facts (and ``decision``, ``tenant``,
+    ``test``) that differ from what was last delivered; empty where only notes or attachments are new. ``version``
+    rises with each change of a case. ``change_key`` is the idempotency key: the same for every try of the same change.
     """
 
     case: Case

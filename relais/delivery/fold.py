@@ -17,7 +17,9 @@ Route = Callable[[str, Kind, NisCode | None, CaseFacts], Decision]
 """Who gets a case: source, kind, municipality and facts to a decision. Pure: the same rules give the same answer."""
 
 DECISION: Final = "decision"
-"""The name under which a changed decision stands among the changed fields."""
+TENANT: Final = "tenant"
+TEST: Final = "test"
+"""The names under which what is no field of the facts stands among the changed fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,15 @@ def fold(
         state.decision if state and state.routed_by == routed_by else route(event.source, event.kind, tenant, facts)
     )
     changed = differing_fields(before, facts)
+    test = event.test or bool(state and state.test)
     if state is None or decision != state.decision:
         changed |= {DECISION}
+    if state is None or tenant != state.tenant:
+        changed |= {TENANT}
+    if test and (state is None or not state.test):
+        changed |= {TEST}
     notes = _new(event.notes, state.notes if state else ())
     attachments = _new(event.attachments, state.attachments if state else ())
-    test = event.test or bool(state and state.test)
     following = CaseState.model_construct(
         source=event.source,
         tenant=tenant,

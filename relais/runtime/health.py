@@ -20,7 +20,7 @@ _CHECK_TIMEOUT_SECONDS: Final = 2.0
 class Health:
     """What the probes answer from.
 
-    Ready needs the ledger, and that we are not stopping; a broker that is away only degrades.
+    Ready needs the ledger, and that we are not stopping; a broker that is away or a paused sink only degrades.
     """
 
     def __init__(self, metrics: Metrics, *, broker_up: Callable[[], bool]) -> None:
@@ -28,6 +28,7 @@ class Health:
         self._broker_up = broker_up
         self._checked_at = 0.0
         self._trouble: str | None = "the ledger is not open yet"
+        self._paused: list[str] = []
         self.ledger: Ledger | None = None
         self.waiting_for = "the ledger is not open yet"
         self.stopping = False
@@ -47,7 +48,7 @@ class Health:
             return self._trouble
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
-                await self.ledger.sinks.paused()
+                self._paused = sorted(await self.ledger.sinks.paused())
             self._trouble = None
         except (LedgerAwayError, TimeoutError) as error:
             self._trouble = str(error) or "the ledger does not answer"
@@ -62,7 +63,9 @@ class Health:
         trouble = await self.trouble()
         broker_up = self._broker_up()
         self._metrics.broker_up.set(broker_up)
-        content: dict[str, object] = {"ready": trouble is None, "degraded": [] if broker_up else ["broker"]}
+        degraded = [] if broker_up else ["broker"]
+        degraded += [f"sink {name} is paused" for name in self._paused]
+        content: dict[str, object] = {"ready": trouble is None, "degraded": degraded}
         if trouble is not None:
             content["reason"] = trouble
         return JSONResponse(content, 200 if trouble is None else 503)

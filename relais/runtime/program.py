@@ -103,7 +103,12 @@ class Program:
         stop_taking, stop_giving = asyncio.Event(), asyncio.Event()
         catalogues = CatalogueReader(ledger.polls, parts.sources)
         taking: list[Coroutine[Any, Any, None]] = []
-        giving: list[Coroutine[Any, Any, None]] = []
+        settles = max((sink.capabilities.settles_after for sink in parts.sinks.values()), default=timedelta(0))
+        # every process sweeps, so that an intake tells how old the oldest event is while no delivery lives to tell it
+        sweeper = Sweeper(
+            ledger=ledger, metrics=parts.metrics, emit=parts.emit, wake=self._wake, settles_ms=_ms(settles)
+        )
+        giving: list[Coroutine[Any, Any, None]] = [sweeper.run(stop_giving)]
         if Role.INTAKE in self._roles:
             self._intake = Intake(
                 ledger.acceptance,
@@ -118,11 +123,7 @@ class Program:
         if Role.DELIVERY in self._roles:
             broker.on_wake(self._wake.set)
             worker = self._worker(ledger)
-            settles = max((sink.capabilities.settles_after for sink in parts.sinks.values()), default=timedelta(0))
-            sweeper = Sweeper(
-                ledger=ledger, metrics=parts.metrics, emit=parts.emit, wake=self._wake, settles_ms=_ms(settles)
-            )
-            giving += [worker.run(stop_giving), sweeper.run(stop_giving), catalogues.run(stop_giving)]
+            giving += [worker.run(stop_giving), catalogues.run(stop_giving)]
             if settings.publishes_feeds:
                 giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
         running_taking = [asyncio.create_task(one) for one in taking]

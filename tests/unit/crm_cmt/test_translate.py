@@ -100,23 +100,23 @@ def _held(value: Any) -> Any:
 
 def differing(before: Case, after: Case) -> list[str]:
     fields = [name for name in CaseFacts.model_fields if getattr(before.facts, name) != getattr(after.facts, name)]
-    return fields + (["decision"] if before.decision != after.decision else [])
+    beside = [name for name in ("decision", "tenant", "test") if getattr(before, name) != getattr(after, name)]
+    return fields + beside
 
 
 @given(CASES, CASES)
 def test_a_case_that_was_changed_ends_where_a_create_would_have_put_it(before: Case, after: Case) -> None:
     # The names that leave extra are the one thing that a merge patch cannot say without knowing them.
-    kept = {"key": before.key, "source": before.source, "kind": before.kind, "test": before.test}
+    kept = {"key": before.key, "source": before.source, "kind": before.kind}
     facts = after.facts.model_copy(update={"extra": before.facts.extra})
-    tenant = after.tenant if before.facts.place != after.facts.place else before.tenant
-    after = after.model_copy(update={**kept, "reference": before.reference, "tenant": tenant, "facts": facts})
+    after = after.model_copy(update={**kept, "reference": before.reference, "facts": facts})
     change = an_update(*differing(before, after), case=after)
     stands = sent(case_intake_from(a_create(case=before)))
     assert held(merged(stands, sent(case_patch_from(change)))) == held(sent(case_intake_from(a_create(case=after))))
 
 
 def test_every_fact_is_shown_somewhere() -> None:
-    assert set(SHOWN_BY) == {*CaseFacts.model_fields, "decision"}
+    assert set(SHOWN_BY) == {*CaseFacts.model_fields, "decision", "tenant", "test"}
     assert {name for names in SHOWN_BY.values() for name in names} <= set(MEMBERS)
 
 

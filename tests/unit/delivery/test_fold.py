@@ -107,6 +107,14 @@ def test_a_case_once_marked_as_a_test_stays_one() -> None:
     assert folded(state, a_report(observed_at=REPORTED_AT + timedelta(hours=1))).case.test
 
 
+def test_a_case_that_becomes_a_test_or_moves_to_another_municipality_says_so() -> None:
+    state = folded(None, a_report(facts=some_facts(place=None))).state
+    moved = a_report(
+        observed_at=REPORTED_AT + timedelta(hours=1), tenant="21015", facts=some_facts(place=None), test=True
+    )
+    assert {"tenant", "test"} <= folded(state, moved).changed
+
+
 def test_what_is_kept_survives_its_way_through_the_ledger() -> None:
     event = a_report(notes=[a_note()], attachments=[an_attachment()])
     state = folded(None, event).state

@@ -107,7 +107,7 @@ class SweepingPoll:
         return Observation(external_id, f"{SOURCE}:{external_id}", body, "gone", settled=True)
 
     def recorded(self, document: Any) -> Observation | None:
-        raise NotImplementedError
+        raise AssertionError("a poll asks nothing of this")
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,13 @@ class OneSource:
     webhooks: Sequence[Webhook] = ()
 
     def translate(self, event: StoredEvent, fingerprint: Fingerprint) -> CaseEvent:
-        raise NotImplementedError
+        raise AssertionError("a poll asks nothing of this")
 
     def learn(self, catalogue: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("a poll asks nothing of this")
 
     async def check(self) -> Health:
-        raise NotImplementedError
+        raise AssertionError("a poll asks nothing of this")
 
 
 class FragileDatabase:

@@ -4,13 +4,14 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from connectors.kit.ports import Arrival
 from relais.ledger.database import SqliteDatabase
@@ -26,7 +27,30 @@ CASES = ["a", "b", "c"]
 WORKERS = st.sampled_from(["one", "two"])
 STATES = {OPEN: "open", DELIVERED: "delivered", PARKED: "parked"}
 # few names, so that the same ones come again with the same and with other content
-ARRIVALS = st.tuples(st.integers(0, 30), st.sampled_from(["x", "x", "x", "y"]))
+GROUPS = st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["x", "x", "x", "y"])), min_size=1, max_size=8)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker has to say of a lane."""
+
+    what: str
+    many: int
+    wait: int
+    goes_on: bool
+
+
+OUTCOMES = st.builds(
+    Outcome,
+    what=st.sampled_from(["sent", "sent", "parked blocking", "parked alone", "temporary", "unconfirmed"]),
+    many=st.integers(0, 4),
+    wait=st.sampled_from([0, 1_000, 60_000]),
+    goes_on=st.booleans(),
+)
+
+
+def name_of(case: ClaimedCase) -> str:
+    return case.key.partition(":")[2]
 
 
 @cache
@@ -67,8 +91,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- what happens ---
 
-    @rule(group=st.lists(ARRIVALS, min_size=1, max_size=6))
+    @initialize(group=GROUPS)
+    def accept_at_first(self, group: list[tuple[int, str]]) -> None:
+        self.accept_some(group)
+
+    @rule(group=GROUPS)
     def accept(self, group: list[tuple[int, str]]) -> None:
+        self.accept_some(group)
+
+    def accept_some(self, group: list[tuple[int, str]]) -> None:
         named = [(f"e{number}", CASES[number % len(CASES)], content) for number, content in group]
         arrivals = [
             Arrival("fixmystreet", "webhook", name, f"fixmystreet:{case}", content.encode())
@@ -78,78 +109,86 @@ class LedgerMachine(RuleBasedStateMachine):
         fates = self.model.accept(named, [receipt.seq for receipt in receipts])
         assert [receipt.fate for receipt in receipts] == fates
 
+    @precondition(lambda self: any(event.state == "open" for event in self.model.events.values()))
     @rule(owner=WORKERS, room=st.integers(1, 3))
     def claim(self, owner: str, room: int) -> None:
         expected = self.model.runnable()[:room]
         claimed = self._run(self.world.claim(owner, room=room, lease_ms=LEASE_MS))
-        assert [case.key.partition(":")[2] for case in claimed] == expected
+        assert [name_of(case) for case in claimed] == expected
         for case, name in zip(claimed, expected, strict=True):
             events, doubtful, either_way = self.model.claim(name, owner)
             assert [event.seq for event in case.events] == events
             in_doubt = {event.seq for event in case.events if event.in_doubt}
             assert in_doubt - either_way == doubtful & set(events) - either_way
-            self.claims.append((owner, case))
+            self.claims = [*self.claims[-5:], (owner, case)]
+
+    @precondition(lambda self: self.model.runnable())
+    @rule(owner=WORKERS, outcomes=st.tuples(OUTCOMES, OUTCOMES, OUTCOMES))
+    def work(self, owner: str, outcomes: tuple[Outcome, ...]) -> None:
+        """Claim whatever may run and say what became of each."""
+        before = len(self.model.runnable())
+        self.claim(owner, room=before)
+        for (_, case), outcome in zip(self.claims[-before:], outcomes, strict=False):
+            self.report_one(owner, case, outcome)
 
     @precondition(lambda self: self.claims)
-    @rule(
-        data=st.data(),
-        what=st.sampled_from(["sent", "sent", "parked blocking", "parked alone", "temporary", "unconfirmed"]),
-        many=st.integers(0, 4),
-        wait=st.sampled_from([0, 1_000, 60_000]),
-        goes_on=st.booleans(),
-    )
-    def report(self, data: st.DataObject, what: str, many: int, wait: int, *, goes_on: bool) -> None:
+    @rule(data=st.data(), outcome=OUTCOMES)
+    def report(self, data: st.DataObject, outcome: Outcome) -> None:
         """A worker says what it did, in a lane that it holds or held once."""
-        place = data.draw(st.integers(0, len(self.claims) - 1))
-        owner, case = self.claims[place]
-        name = case.key.partition(":")[2]
+        owner, case = data.draw(st.sampled_from(self.claims))
+        self.report_one(owner, case, outcome)
+
+    def report_one(self, owner: str, case: ClaimedCase, outcome: Outcome) -> None:
         unfinished = [event.seq for event in case.events if self.model.event(event.seq).state == "open"]
-        release: Release | None = None if goes_on else Release()
-        done = [Done(seq, how=How.SENT) for seq in unfinished[:many]]
-        match what:
+        done = [Done(seq, how=How.SENT) for seq in unfinished[: outcome.many]]
+        release: Release | None = None if outcome.goes_on else Release()
+        match outcome.what:
             case "parked blocking" if unfinished:
-                done = [Done(unfinished[0], code="refused", reason="no", blocks=True)]
+                done = [*done[:-1], Done(unfinished[max(0, len(done) - 1)], code="refused", reason="no", blocks=True)]
                 release = Release()
             case "parked alone" if unfinished:
                 done = [Done(unfinished[0], code="refused", reason="no"), *done[1:]]
             case "temporary":
-                done, release = done[:1], Release(wait_ms=wait, failed=True, error="busy")
+                done, release = done[:1], Release(wait_ms=outcome.wait, failed=True, error="busy")
             case "unconfirmed" if unfinished:
-                done, release = [], Release(wait_ms=wait, doubt=unfinished[0], failed=True, error="no answer")
+                doubt = unfinished[0]
+                done, release = [], Release(wait_ms=outcome.wait, doubt=doubt, failed=True, error="no answer")
         report = LaneReport(case.case_id, case.fence, tuple(done), None, release)
         tick = self._run(self.world.ledger.lanes.tick(owner, [report], room=0, lease_ms=LEASE_MS))
 
-        held = self.model.holds(name, owner, case.fence)
+        held = self.model.holds(name_of(case), owner, case.fence)
         assert tick.held == ({case.case_id} if held else frozenset())
         if held:
             for one in done:
                 self.model.finish(one.seq, "parked" if one.how is None else "delivered", blocks=one.blocks)
             if release is not None:
-                self.model.release(name, wait=release.wait_ms, doubt=release.doubt)
+                self.model.release(name_of(case), wait=release.wait_ms, doubt=release.doubt)
 
-    @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def forget(self, data: st.DataObject) -> None:
-        """A worker dies; nobody will ever report this claim."""
-        self.claims.pop(data.draw(st.integers(0, len(self.claims) - 1)))
+    @precondition(lambda self: any(lane.owner for lane in self.model.cases.values()))
+    @rule(settled=st.booleans())
+    def a_worker_dies(self, *, settled: bool) -> None:
+        """Nobody renews, so every lease runs out; a worker that was only slow may still report under its old fence."""
+        self.let_time_pass(LEASE_MS + 1)
+        if settled:
+            self.let_time_pass(SETTLES_MS)
 
-    @rule(owner=WORKERS)
+    @rule(milliseconds=st.sampled_from([1, 1_000, LEASE_MS - 1, 60_000]), renewing=st.none() | WORKERS)
+    def let_time_pass(self, milliseconds: int, renewing: str | None = None) -> None:
+        if renewing:
+            self.renew(renewing)
+        self._run(self.world.forward(milliseconds))
+        self.model.now += milliseconds
+        self.sweep()
+
     def renew(self, owner: str) -> None:
         mine = [case for holder, case in self.claims if holder == owner]
         # of several claims of one case only the last can be ours
         fences = {case.case_id: case.fence for case in sorted(mine, key=lambda case: case.fence)}
         kept = self._run(self.world.ledger.lanes.renew(owner, fences, lease_ms=LEASE_MS))
-        names = {case.case_id: case.key.partition(":")[2] for case in mine}
-        still = {number for number, name in names.items() if self.model.holds(name, owner, fences[number])}
-        assert kept == still
+        names = {case.case_id: name_of(case) for case in mine}
+        assert kept == {number for number, name in names.items() if self.model.holds(name, owner, fences[number])}
         self.model.renew(names[number] for number in kept)
 
-    @rule(milliseconds=st.sampled_from([1, 1_000, SETTLES_MS, LEASE_MS + 1, 120_000]))
-    def let_time_pass(self, milliseconds: int) -> None:
-        self._run(self.world.forward(milliseconds))
-        self.model.now += milliseconds
-
-    @rule()
     def sweep(self) -> None:
         assert self._run(self.world.ledger.lanes.expire(settles_ms=SETTLES_MS)) == self.model.expire()
 
@@ -187,23 +226,17 @@ class LedgerMachine(RuleBasedStateMachine):
         assert backlog.conflicts == len(self.model.conflicts)
 
     @invariant()
-    def pending_is_the_number_of_open_events(self) -> None:
-        rows = self._run(self.world.sql("SELECT key, pending FROM cases"))
-        assert {row.key: row.pending for row in rows} == {
-            f"fixmystreet:{case}": len(self.model.open_of(case)) for case in self.model.cases
-        }
-
-    @invariant()
-    def no_case_has_two_owners(self) -> None:
-        rows = self._run(self.world.sql("SELECT key, owner, fence, blocked_seq FROM cases"))
-        assert {row.key: (row.owner, row.fence, row.blocked_seq) for row in rows} == {
-            f"fixmystreet:{case}": (lane.owner, lane.fence, lane.blocked) for case, lane in self.model.cases.items()
+    def a_case_counts_what_is_open_and_has_one_owner(self) -> None:
+        rows = self._run(self.world.sql("SELECT key, pending, owner, fence, blocked_seq FROM cases"))
+        assert {row.key: (row.pending, row.owner, row.fence, row.blocked_seq) for row in rows} == {
+            f"fixmystreet:{case}": (len(self.model.open_of(case)), lane.owner, lane.fence, lane.blocked)
+            for case, lane in self.model.cases.items()
         }
 
 
 TestLedgerModel = LedgerMachine.TestCase
 TestLedgerModel.settings = settings(
-    max_examples=40,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -228,8 +228,8 @@ def _ready() -> dict[str, Any]:
     return {
         "operationId": "isReady",
         "summary": "Whether the process can do its work",
-        "description": "Ready needs the ledger, at the revision that this program knows. A broker that is away only "
-        "degrades: events are still accepted and still delivered.",
+        "description": "Ready needs the ledger, at the revision that this program knows. A broker that is away or "
+        "a paused sink only degrades: events are still accepted.",
         "responses": {
             "200": {
                 "description": "It is ready.",
@@ -238,6 +238,10 @@ def _ready() -> dict[str, Any]:
                     {
                         "ready": ("Everything is there.", {"ready": True, "degraded": []}),
                         "degraded": ("Ready without the broker.", {"ready": True, "degraded": ["broker"]}),
+                        "paused": (
+                            "Ready with a paused sink.",
+                            {"ready": True, "degraded": ["sink crm_cmt is paused"]},
+                        ),
                     },
                 ),
             },
@@ -302,7 +306,11 @@ def _schemas() -> dict[str, Any]:
             "required": ["ready", "degraded"],
             "properties": {
                 "ready": {"type": "boolean"},
-                "degraded": {"type": "array", "items": {"enum": ["broker"]}},
+                "degraded": {
+                    "description": "What is away or stopped while everything that comes in is still accepted.",
+                    "type": "array",
+                    "items": {"type": "string", "pattern": "^(broker|sink [a-z0-9_]+ is paused)$"},
+                },
                 "reason": {"type": "string", "description": "Why it is not ready; for a human."},
             },
         },

@@ -1,7 +1,6 @@
 """What Relais answers over HTTP is what ``relais-intake.openapi.yaml`` says, all of it and nothing else."""
 
 import ast
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from starlette.types import Message
 from connectors.kit.ports import Arrival, Source, UnauthenticatedError
 from relais.documents.openapi import REFUSALS
 from relais.ledger.database import LedgerAwayError
+from relais.ledger.ledger import Ledger
 from relais.ledger.ports import Fate, Receipt
 from relais.runtime import webhooks
 from relais.runtime.health import Health
@@ -61,6 +61,17 @@ class Counter:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return Receipt(self.outcome, 1)
+
+
+class LedgerWith:
+    """As much of a ledger as the probes look at: the sinks that are paused, and why."""
+
+    def __init__(self, paused: dict[str, str]) -> None:
+        self._paused = paused
+        self.sinks = self
+
+    async def paused(self) -> dict[str, str]:
+        return self._paused
 
 
 @dataclass
@@ -206,20 +217,20 @@ async def test_the_probes_answer_as_documented(stage: Stage) -> None:
 
 
 async def test_a_process_with_its_ledger_is_ready_as_documented(stage: Stage) -> None:
-    class Sinks:
-        async def paused(self) -> dict[str, str]:
-            await asyncio.sleep(0)
-            return {}
-
-    class Ledger:
-        sinks = Sinks()
-
-    stage.health.ledger = cast("Any", Ledger())
+    stage.health.ledger = cast("Ledger", LedgerWith({}))
     async with stage.served() as client:
         answer = await client.get("/ready")
 
     assert hold_to_the_contract("isReady", answer) == {"ready": True, "degraded": []}
     assert answer.status_code == 200
+
+
+async def test_a_paused_sink_is_shown_as_documented(stage: Stage) -> None:
+    stage.health.ledger = cast("Ledger", LedgerWith({"crm_cmt": "no rights"}))
+    async with stage.served() as client:
+        answer = await client.get("/ready")
+
+    assert hold_to_the_contract("isReady", answer) == {"ready": True, "degraded": ["sink crm_cmt is paused"]}
 
 
 def test_every_route_of_the_process_is_documented(stage: Stage) -> None:

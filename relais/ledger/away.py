@@ -8,6 +8,8 @@ import asyncpg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 _DEADLOCK_STATES: Final = {"40P01", "40001"}
+_OUR_FAULTS: Final = ("22", "23", "42")
+"""Classes of SQLSTATE that speak of a value or a statement of ours, not of the database (PostgreSQL, appendix A)."""
 
 
 class LedgerAwayError(Exception):
@@ -20,8 +22,9 @@ def away_on_failure() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, IntegrityError | ProgrammingError | DataError):
-            raise  # a fault of ours, not of the database's
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, IntegrityError | ProgrammingError | DataError) or state.startswith(_OUR_FAULTS):
+            raise
         # the driver's text may repeat parameters, which may be personal: only its kind goes on
         raise LedgerAwayError(f"the ledger cannot be used: {type(error.orig).__name__}") from error
     # SQLAlchemy does not wrap what asyncpg raises while it connects

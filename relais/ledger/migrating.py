@@ -16,10 +16,15 @@ _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x52454C41  # "RELA": any number that no other program takes as its advisory lock
 
 
+class LedgerUnsuitableError(ValueError):
+    """The database cannot hold a ledger, whatever its revision."""
+
+
 async def migrate(database: Database) -> tuple[str | None, str]:
     """Bring the ledger to the newest revision; from which one, to which one. Safe to run twice or side by side.
 
-    All of it or nothing. Raises LedgerRevisionError for a revision that this program does not know, LedgerAwayError.
+    All of it or nothing. Raises LedgerRevisionError for a revision that this program does not know,
+    LedgerUnsuitableError for a database whose texts are not UTF-8, LedgerAwayError.
     """
     return await database.run_sync(_upgrade)
 
@@ -30,6 +35,9 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     config.attributes["connection"] = connection
     with connection.begin():
         if connection.dialect.name == "postgresql":
+            encoding = connection.execute(text("SHOW server_encoding")).scalar()
+            if encoding != "UTF8":
+                raise LedgerUnsuitableError(f"the database keeps texts as {encoding}, a ledger needs UTF8")
             # it ends with the transaction, however that ends
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         else:

@@ -37,10 +37,14 @@ class PostgresqlServer:
         """The address of one database as the settings take it, password included."""
         return f"postgresql+asyncpg://{_OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    async def create_database(self, template: str = "template0") -> str:
-        """A new database, a copy of ``template`` (nobody may be connected to that one); the answer is its name."""
+    async def create_database(self, template: str = "template0", *, encoding: str | None = None) -> str:
+        """A new database, a copy of ``template`` (nobody may be connected to that one); the answer is its name.
+
+        ``encoding`` makes one of ``template0`` that keeps its texts otherwise than the others.
+        """
         name = f"test_{next(self.numbers)}"
-        await self._execute(f"create database {_quoted(name)} template {_quoted(template)}")
+        otherwise = f" encoding '{encoding}' lc_collate 'C' lc_ctype 'C'" if encoding else ""
+        await self._execute(f"create database {_quoted(name)} template {_quoted(template)}{otherwise}")
         return name
 
     async def drop_database(self, name: str) -> None:

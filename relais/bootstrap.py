@@ -21,6 +21,7 @@ from relais.settings import (
     Settings,
     SettingsError,
     connector_prefix,
+    load_connector_names,
     load_connector_settings,
     load_settings,
     refuse_unknown,
@@ -55,17 +56,16 @@ def read_configuration() -> Configuration:
     Raises SettingsError with every fault found, each naming its variable; InvalidRulesError for rules that cannot be
     used.
     """
-    settings = load_settings()
     connectors = {connector.name: connector for connector in CATALOGUE}
-    faults = [
+    settings, faults = _engine_settings()
+    sources, sinks = load_connector_names()
+    faults.extend(
         f"{PREFIX}{variable}: no connector {name}; there are {', '.join(sorted(connectors))}"
-        for variable, names in (("SOURCES", settings.sources), ("SINKS", settings.sinks))
+        for variable, names in (("SOURCES", sources), ("SINKS", sinks))
         for name in names
         if name not in connectors
-    ]
-    if faults:
-        raise SettingsError(faults)
-    chosen = {name: connectors[name] for name in dict.fromkeys((*settings.sources, *settings.sinks))}
+    )
+    chosen = {name: connectors[name] for name in dict.fromkeys((*sources, *sinks)) if name in connectors}
     read: dict[str, BaseModel] = {}
     for name, connector in chosen.items():
         try:
@@ -74,16 +74,24 @@ def read_configuration() -> Configuration:
             faults.extend(error.faults)
     known: dict[str, type[BaseModel]] = {connector_prefix(name): one.settings for name, one in connectors.items()}
     try:
-        refuse_unknown({PREFIX: Settings, **known}, os.environ)
+        refuse_unknown({PREFIX: Settings, **known})
     except SettingsError as error:
         faults.extend(error.faults)
-    if faults:
+    if faults or settings is None:
         raise SettingsError(faults)
     rules = load([settings.rules]) if settings.rules else load_bundled()
     for name in settings.sources:
         if name not in rules.by_source:
             raise SettingsError([f"{PREFIX}SOURCES: there are no routing rules for {name}"])
     return Configuration(settings, chosen, read, rules)
+
+
+def _engine_settings() -> tuple[Settings | None, list[str]]:
+    """The engine's settings, or what is wrong with them."""
+    try:
+        return load_settings(), []
+    except SettingsError as error:
+        return None, list(error.faults)
 
 
 def route_by(rules: Rules) -> Route:
@@ -123,9 +131,13 @@ async def open_sinks(
 
 @asynccontextmanager
 async def open_parts(configuration: Configuration, *, role: str) -> AsyncIterator[Parts]:
-    """Everything a process needs beside its ledger and its broker, open until the end."""
+    """Everything a process needs beside its ledger and its broker, open until the end.
+
+    Raises SettingsError for settings that do not go together.
+    """
     metrics = Metrics()
     async with open_sources(configuration) as sources, open_sinks(configuration) as sinks:
+        _no_request_may_outlive_its_lease(configuration.settings, sinks)
         yield Parts(
             settings=configuration.settings,
             sources=sources,
@@ -135,6 +147,17 @@ async def open_parts(configuration: Configuration, *, role: str) -> AsyncIterato
             emit=Emitter(metrics, level=configuration.settings.log_level),
             owner=owner_name(role),
         )
+
+
+def _no_request_may_outlive_its_lease(settings: Settings, sinks: Mapping[str, Sink]) -> None:
+    faults = [
+        f"{PREFIX}LEASE: must be longer than twice the longest request of {name}, "
+        f"which may take {sink.capabilities.request_timeout.total_seconds():g} s"
+        for name, sink in sinks.items()
+        if settings.lease <= sink.capabilities.request_timeout * 2
+    ]
+    if faults:
+        raise SettingsError(faults)
 
 
 def owner_name(role: str) -> str:

@@ -2,18 +2,33 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 PREFIX: Final = "RELAIS_"
 SECRETS_DIRECTORY: Final = "RELAIS_SECRETS_DIR"
+
+_FILE: Final = ".env"
+_IN_FILE: Final = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
+_USUAL_SECRETS: Final = "/run/secrets"
+_NO_SECRETS: Final = f"{SECRETS_DIRECTORY}: there is no such folder"
 
 
 def _listed(value: Any) -> Any:
@@ -144,6 +159,13 @@ def load_settings() -> Settings:
     return _read(Settings, PREFIX)
 
 
+def load_connector_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The chosen sources and sinks, whatever else is wrong with the settings."""
+    usual = {name: Settings.model_fields[name].default for name in ("sources", "sinks")}
+    chosen = _read(create_model("Chosen", sources=(Names, usual["sources"]), sinks=(Names, usual["sinks"])), PREFIX)
+    return chosen.sources, chosen.sinks  # type: ignore[attr-defined]  # the model was made here
+
+
 def load_connector_settings(name: str, model: type[BaseModel]) -> BaseModel:
     """A connector's settings, from ``RELAIS_<NAME>_<FIELD>``.
 
@@ -157,24 +179,55 @@ def connector_prefix(name: str) -> str:
     return f"{PREFIX}{name.upper()}_"
 
 
-def refuse_unknown(known: Mapping[str, type[BaseModel]], environment: Mapping[str, str]) -> None:
-    """Refuse variables that begin like ours and mean nothing: most likely a slip of the pen.
+def refuse_unknown(known: Mapping[str, type[BaseModel]]) -> None:
+    """Refuse what begins like a setting and is none, wherever it stands: most likely a slip of the pen.
 
-    ``known`` gives the settings class by prefix. Raises SettingsError naming each, with the nearest known name.
+    ``known`` gives the settings class by prefix. Raises SettingsError naming each, with the nearest known name, and
+    the folder of the secrets where one is named that is not there.
     """
     names = {f"{prefix}{field.upper()}" for prefix, model in known.items() for field in model.model_fields}
-    names.add(SECRETS_DIRECTORY)
-    faults = []
-    for variable in sorted(environment):
-        if variable.upper().startswith(PREFIX) and variable.upper() not in names:
-            near = difflib.get_close_matches(variable.upper(), names, n=1)
-            faults.append(f"{variable}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+    faults = [] if _secrets_directory() or not os.environ.get(SECRETS_DIRECTORY) else [_NO_SECRETS]
+    for place, found in (
+        ("", os.environ),
+        (f" in {_FILE}", _names_in_file()),
+        (f" in {SECRETS_DIRECTORY}", _secret_names()),
+    ):
+        faults += [
+            f"{variable}{place}: no such setting{_nearest(variable, names)}"
+            for variable in sorted(found)
+            if variable.upper().startswith(PREFIX) and variable.upper() not in {*names, SECRETS_DIRECTORY}
+        ]
     if faults:
         raise SettingsError(faults)
 
 
+def _nearest(variable: str, names: Iterable[str]) -> str:
+    ends = [name.removeprefix(PREFIX) for name in names]
+    near = difflib.get_close_matches(variable.upper().removeprefix(PREFIX), ends, n=1)
+    return f"; did you mean {PREFIX}{near[0]}?" if near else ""
+
+
+def _secrets_directory() -> Path | None:
+    directory = Path(os.environ.get(SECRETS_DIRECTORY) or _USUAL_SECRETS)
+    return directory if directory.is_dir() else None
+
+
+def _names_in_file() -> list[str]:
+    try:
+        return _IN_FILE.findall(Path(_FILE).read_text("utf-8", "replace"))
+    except OSError:
+        return []
+
+
+def _secret_names() -> list[str]:
+    directory = _secrets_directory()
+    try:
+        return [] if directory is None else [file.name for file in directory.iterdir()]
+    except OSError as error:
+        raise SettingsError([f"{SECRETS_DIRECTORY}: {error.strerror}"]) from None
+
+
 def _read(model: type[_Model], prefix: str) -> _Model:
-    secrets = os.environ.get(SECRETS_DIRECTORY, "/run/secrets")
     reader = type(
         model.__name__,
         (model, BaseSettings),
@@ -183,8 +236,8 @@ def _read(model: type[_Model], prefix: str) -> _Model:
             "__module__": __name__,
             "model_config": SettingsConfigDict(
                 env_prefix=prefix,
-                env_file=".env",
-                secrets_dir=secrets if Path(secrets).is_dir() else None,
+                env_file=_FILE,
+                secrets_dir=_secrets_directory(),
                 enable_decoding=False,
                 env_ignore_empty=True,
                 extra="ignore",

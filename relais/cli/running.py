@@ -10,12 +10,13 @@ import typer
 import uvloop
 
 from relais.bootstrap import Configuration, open_parts
-from relais.cli.ending import configuration_or_exit, fail, settings_or_exit
+from relais.cli.ending import MISUSED, configuration_or_exit, fail, settings_or_exit
 from relais.ledger.database import LedgerAwayError, open_database
 from relais.ledger.migrating import migrate
 from relais.ledger.revision import LedgerRevisionError
 from relais.runtime.embedded_nats import EmbeddedNatsError
 from relais.runtime.program import PartFailedError, Program, Role
+from relais.settings import SettingsError
 from relais.telemetry.emitting import silence_libraries
 
 
@@ -44,6 +45,8 @@ def run(
     silence_libraries()
     try:
         uvloop.run(_run(configuration, roles))
+    except SettingsError as error:
+        fail(*error.faults, code=MISUSED)
     except PartFailedError as error:
         fail(f"a part of the program failed: {error}")
     except EmbeddedNatsError as error:

@@ -51,6 +51,7 @@ class Stage:
         self.signature_key = secrets.token_hex(16)
         self.webhook_token = secrets.token_hex(16)
         self._crm_token = secrets.token_hex(16)
+        self._secrets = folder / "secrets"
         self._port = 0
         self._inherited = _environment_without_ours(root)
         self.fixmystreet = self._stand_in(
@@ -63,6 +64,8 @@ class Stage:
 
     async def start(self) -> None:
         """Start everything, and return once Relais says that it is ready. Raises StageError."""
+        # without a folder of its own Relais would read the secrets of this machine
+        self._secrets.mkdir(mode=0o700, exist_ok=True)
         fixmystreet, crm = await self.fixmystreet.start(), await self.crm.start()
         self.addresses = Addresses(fixmystreet, crm, "")
         await self.start_relais()
@@ -70,6 +73,8 @@ class Stage:
     async def start_relais(self) -> None:
         """Start Relais, or start it again at the same address after :meth:`kill_relais`. Raises StageError."""
         environment = self.settings()
+        # a folder without any, so that no demonstration reads the real ones
+        (self.folder / "secrets").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "relais.cli.main", "run"]
         self.relais = Child(
             "relais run", command, log=self.folder / "relais.log", environment=self._inherited | environment
@@ -108,7 +113,7 @@ class Stage:
             "HTTP_PORT": str(self._port),
             "LEDGER_URL": self.ledger_url,
             "BROKER_STORE": str(self.folder / "nats"),
-            "SECRETS_DIR": str(self.folder / "secrets"),
+            "SECRETS_DIR": str(self._secrets),
             f"{source}ACCESS": "gateway",
             f"{source}BASE_URL": f"{self.addresses.fixmystreet}/gateway/api/fixmystreet/1.0.0",
             f"{source}TOKEN_URL": f"{self.addresses.fixmystreet}/gateway/api/token",

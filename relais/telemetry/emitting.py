@@ -44,14 +44,31 @@ class Emitter:
         }
         line |= {field.name: getattr(happening, field.name) for field in fields(happening)}
         try:
-            print(json.dumps(line, ensure_ascii=False), file=self._stream, flush=True)
+            print(json.dumps(line), file=self._stream, flush=True)
         except (OSError, ValueError):
             # nobody reads the log any more; the work goes on
             return
 
 
+class _KindOnly(logging.Formatter):
+    """Which library has trouble and of which kind; its message and its traceback may repeat bodies and addresses."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fault = record.exc_info[0] if record.exc_info else None
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": "library_troubled",
+            "library": record.name,
+            "kind": fault.__name__ if fault else None,
+        }
+        return json.dumps(line)
+
+
 def silence_libraries(level: int = logging.WARNING) -> None:
-    """Let libraries say only what is wrong, without the bodies and addresses that they log at lower levels."""
-    logging.basicConfig(level=level, stream=sys.stderr, format='{"level": "%(levelname)s", "library": "%(name)s"}')
+    """Let libraries say only that something is wrong, without the bodies and addresses that they log."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_KindOnly())
+    logging.basicConfig(level=level, handlers=[handler])
     for name in ("httpx", "httpcore", "aiohttp", "asyncio", "nats", "faststream", "uvicorn", "sqlalchemy", "alembic"):
         logging.getLogger(name).setLevel(level)

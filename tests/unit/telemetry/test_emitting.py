@@ -1,0 +1,86 @@
+"""What happened becomes one line of JSON and a count, and telling it never harms whoever tells it."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from relais.telemetry.emitting import Emitter, silence_libraries
+from relais.telemetry.events import EventsAccepted, LeaseLost, PushRefused, RoleStarted
+from relais.telemetry.metrics import Metrics
+
+REFUSED = PushRefused(source="fixmystreet", door="webhook", status=401, reason="not-authenticated")
+
+
+class ClosedStream(io.StringIO):
+    """Whoever read the log has gone."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_an_event_is_one_line_of_json() -> None:
+    stream = io.StringIO()
+    Emitter(Metrics(), stream=stream)(REFUSED)
+    (line,) = stream.getvalue().splitlines()
+    told = json.loads(line)
+    assert datetime.fromisoformat(told.pop("at")).tzinfo is not None
+    assert told == {
+        "level": "warning",
+        "event": "push_refused",
+        "source": "fixmystreet",
+        "door": "webhook",
+        "status": 401,
+        "reason": "not-authenticated",
+    }
+
+
+def test_a_line_break_in_a_value_does_not_make_a_second_line() -> None:
+    stream = io.StringIO()
+    Emitter(Metrics(), stream=stream)(RoleStarted(role="x", detail='a\n{"event": "forged"}\r\u2028b'))
+    assert len(stream.getvalue().splitlines(keepends=True)) == 1
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", 3), ("info", 2), ("warning", 2), ("error", 0)])
+def test_what_is_below_the_level_is_counted_and_not_told(level: str, told: int) -> None:
+    stream, metrics = io.StringIO(), Metrics()
+    emit = Emitter(metrics, level=level, stream=stream)
+    emit(EventsAccepted(source="s", door="d", new=2, same=1, conflicts=0))
+    emit(REFUSED)
+    emit(LeaseLost(reference="r"))
+    assert len(stream.getvalue().splitlines()) == told
+    counted = metrics.registry.get_sample_value
+    assert counted("relais_events_accepted_total", {"source": "s", "door": "d", "fate": "new"}) == 2
+    assert counted("relais_pushes_refused_total", {"source": "fixmystreet", "door": "webhook", "status": "401"}) == 1
+
+
+def test_a_log_that_nobody_reads_any_more_harms_nobody() -> None:
+    Emitter(Metrics(), stream=ClosedStream())(REFUSED)
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield root
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_a_library_says_that_something_is_wrong_and_not_what_it_was_doing(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their messages and tracebacks repeat addresses, parameters and bodies."""
+    silence_libraries()
+    try:
+        raise ValueError("Camille Vermeulen")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("while answering %s", "Camille Vermeulen")
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["library"], told["kind"]) == ("error", "uvicorn.error", "ValueError")
+    assert "Vermeulen" not in line

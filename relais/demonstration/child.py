@@ -14,6 +14,7 @@ from typing import Final
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _LISTENING: Final = "listening on "
 _LOOK_SECONDS: Final = 0.02
+_MOST_WORDS: Final = 300
 
 
 class StageError(Exception):
@@ -66,7 +67,7 @@ class Child:
     def look(self) -> None:
         """Raises StageError where it has ended by itself."""
         if self._process is not None and (code := self._process.poll()) is not None:
-            raise StageError(f"{self.name} ended with {code}: see {self.log}")
+            raise StageError(f"{self.name} ended with {code}, and said last: {self._last_words()}\nsee {self.log}")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -100,6 +101,10 @@ class Child:
             return None
         kibibytes = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), None)
         return None if kibibytes is None else int(kibibytes) / 1024
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return lines[-1][:_MOST_WORDS] if lines else "nothing"
 
     def _address(self) -> str | None:
         with self.log.open("rb") as log:

@@ -176,7 +176,7 @@ async def open_stage(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
 
 def checkout() -> Path:
     """The folder that this program and the stand-ins lie in. Raises NoCheckoutError where it was installed without."""
-    root = Path(relais.__file__).resolve().parents[1]
+    root = Path(relais.__file__).absolute().parents[1]
     if not (root / "mocks" / "__main__.py").is_file():
         raise NoCheckoutError(
             "the demonstration needs a checkout: the stand-ins for Fix My Street and CRM-CMT are not part of the "

@@ -34,9 +34,9 @@ async def test_it_says_where_it_listens(tmp_path: Path) -> None:
 async def test_one_that_is_started_again_is_not_believed_its_earlier_word(tmp_path: Path) -> None:
     await (first := a_child(tmp_path)).start()
     first.kill()
-    again = a_child(tmp_path, "raise SystemExit(3)")
+    again = a_child(tmp_path, "import sys; sys.exit('LEDGER: not here')")
 
-    with pytest.raises(StageError, match=r"ended with 3: see .*program\.log"):
+    with pytest.raises(StageError, match=r"ended with 1, and said last: LEDGER: not here\nsee .*program\.log"):
         await again.start()
 
 

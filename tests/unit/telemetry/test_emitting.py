@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -61,25 +62,24 @@ def test_a_log_that_nobody_reads_any_more_harms_nobody() -> None:
     Emitter(Metrics(), stream=ClosedStream())(REFUSED)
 
 
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
+@contextmanager
+def nobody_logging() -> Iterator[None]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     root.handlers.clear()
-    yield root
-    root.handlers[:] = before
-    root.setLevel(level)
-
-
-def test_a_library_says_that_something_is_wrong_and_not_what_it_was_doing(
-    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Their messages and tracebacks repeat addresses, parameters and bodies."""
-    silence_libraries()
     try:
-        raise ValueError("Camille Vermeulen")
-    except ValueError:
-        logging.getLogger("uvicorn.error").exception("while answering %s", "Camille Vermeulen")
+        yield
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+
+
+def test_a_library_says_that_something_is_wrong_and_not_what_it_was_doing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Their messages and tracebacks repeat addresses, parameters and bodies."""
+    with nobody_logging():
+        silence_libraries()
+        fault = ValueError("Camille Vermeulen")
+        logging.getLogger("uvicorn.error").error("while answering %s", "Camille Vermeulen", exc_info=fault)
     (line,) = capsys.readouterr().err.splitlines()
     told = json.loads(line)
     assert (told["level"], told["library"], told["kind"]) == ("error", "uvicorn.error", "ValueError")

@@ -105,10 +105,12 @@ async def check_broker(settings: Settings) -> list[CheckResult]:
     return [CheckResult("broker", ok=True, detail=f"JetStream with {account.streams} streams")]
 
 
-async def check_systems(sources: Mapping[str, Source], sinks: Mapping[str, Sink]) -> list[CheckResult]:
-    """What each source and sink says of itself, in their order."""
-    looks = [_look(f"source {name}", source.check) for name, source in sources.items()]
-    looks += [_look(f"sink {name}", sink.check) for name, sink in sinks.items()]
+async def check_systems(
+    sources: Mapping[str, Source], sinks: Mapping[str, Sink], *, within: timedelta = SYSTEM_WITHIN
+) -> list[CheckResult]:
+    """What each source and sink says of itself, in their order; who does not answer ``within`` counts as away."""
+    looks = [_look(f"source {name}", source.check, within) for name, source in sources.items()]
+    looks += [_look(f"sink {name}", sink.check, within) for name, sink in sinks.items()]
     return [result for found in await asyncio.gather(*looks) for result in found]
 
 
@@ -128,7 +130,7 @@ def _read_settings() -> tuple[list[CheckResult], Settings | None, Configuration 
         return faults, None, None
 
 
-async def _look(name: str, check: Callable[[], Awaitable[Health]]) -> list[CheckResult]:
+async def _look(name: str, check: Callable[[], Awaitable[Health]], within: timedelta) -> list[CheckResult]:
     async def look() -> list[CheckResult]:
         try:
             health = await check()
@@ -138,7 +140,7 @@ async def _look(name: str, check: Callable[[], Awaitable[Health]]) -> list[Check
             return [CheckResult(name, ok=False, detail=f"the check itself failed: {type(error).__name__}")]
         return [CheckResult(name, health.ok, health.detail)]
 
-    return await _within(name, SYSTEM_WITHIN, look())
+    return await _within(name, within, look())
 
 
 async def _within(name: str, limit: timedelta, look: Awaitable[list[CheckResult]]) -> list[CheckResult]:
@@ -146,4 +148,4 @@ async def _within(name: str, limit: timedelta, look: Awaitable[list[CheckResult]
         async with asyncio.timeout(limit.total_seconds()):
             return await look
     except TimeoutError:
-        return [CheckResult(name, ok=False, detail=f"no answer within {limit.total_seconds():.0f} s")]
+        return [CheckResult(name, ok=False, detail=f"no answer within {limit.total_seconds():g} s")]

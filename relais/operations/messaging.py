@@ -1,5 +1,6 @@
 """The broker as a human's command meets it: one short visit, which may fail."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,14 +22,16 @@ async def open_visit(url: str, *, within: timedelta) -> AsyncIterator[Client]:
     async def failed(_error: Exception) -> None:
         """The caller sees it by the exception; the library's own text may repeat an address with its password."""
 
-    client = await nats.connect(
-        url.split(","),
-        name="relais operations",
-        connect_timeout=max(1, int(within.total_seconds())),
-        allow_reconnect=False,
-        max_reconnect_attempts=0,
-        error_cb=failed,
-    )
+    # the library tries again for ever unless it is told a number of tries, and 0 is none
+    async with asyncio.timeout(within.total_seconds()):
+        client = await nats.connect(
+            url.split(","),
+            name="relais operations",
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            error_cb=failed,
+        )
     try:
         yield client
     finally:

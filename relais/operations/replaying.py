@@ -19,6 +19,7 @@ from relais.ledger.ports import Fate, Receipt
 from relais.operations.doorways import Doorways
 from relais.operations.fixtures import Fixture, Misfit, files_under, read_fixtures
 from relais.operations.rehearsing import Rehearsal, Understanding, understanding_of
+from relais.runtime.learning import CatalogueReader
 
 _LARGEST_GROUP: Final = 256
 _GROUPS_PER_SECOND: Final = 5
@@ -125,6 +126,8 @@ async def replay(
     cases are marked as tests. A rehearsal writes nothing. Raises LedgerAwayError; what was accepted stays, and playing
     the same again goes on behind it.
     """
+    if manner.dry_run:
+        await CatalogueReader(stage.ledger.polls, stage.sources).once()
     files, misfits = files_under(paths)
     sizes = [_size(file) for file in files]
     player = _Player(stage, manner)

@@ -21,8 +21,8 @@ folder, then as a file of the same name, in lower case, in the folder that `{SEC
 unless set); give secrets that way. An empty variable counts as not set. Lists are written with commas between, and
 durations as ISO 8601 (`PT30S`, `P3D`).
 
-A wrong or missing setting stops the start with exit code 2 and names the variable, never its value; an environment
-variable that begins with `{PREFIX}` and means nothing is refused too, with the nearest name that does. `relais check`
+A wrong or missing setting stops the start with exit code 2 and names the variable, never its value; so does whatever
+begins with `{PREFIX}` in one of the three places and means nothing, with the nearest name that does. `relais check`
 tries out what can only be known by trying.
 
 A connector's settings are read only if `{PREFIX}SOURCES` or `{PREFIX}SINKS` names it.

@@ -16,7 +16,7 @@ SHIPPED = ("connectors", "relais", "routing", "schemas")
 
 
 def environment_after(file: Path) -> list[str]:
-    command = ["sh", "-c", '. "$0" && env', file]
+    command = ["sh", "-c", '. "$0" && env', str(file)]
     return subprocess.run(command, env={}, capture_output=True, text=True, check=True).stdout.splitlines()
 
 

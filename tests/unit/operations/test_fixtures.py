@@ -11,7 +11,7 @@ from relais.operations.fixtures import Fixture, Misfit, files_under, read_fixtur
 from tests.unit.operations.world import a_push, written
 
 SOURCES = ("fixmystreet",)
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden" / "fixmystreet"
 
 
 def read(file: Path) -> list[Fixture | Misfit]:

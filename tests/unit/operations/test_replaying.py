@@ -13,7 +13,7 @@ from routing.load import load_bundled
 from tests.unit.fixmystreet.world import Api, a_source
 from tests.unit.operations.world import Desk, a_push, a_sighting, written
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden" / "fixmystreet"
 
 
 @dataclass

@@ -20,9 +20,9 @@ ACTOR = "somebody@desk"
 
 
 @asynccontextmanager
-async def a_desk(folder: Path) -> AsyncIterator["Desk"]:
-    """An empty ledger in a folder."""
-    async with a_world(f"sqlite:///{folder / 'ledger.db'}") as world:
+async def a_desk(url: str) -> AsyncIterator["Desk"]:
+    """An empty ledger in an empty database."""
+    async with a_world(url) as world:
         yield Desk(world)
 
 

@@ -14,8 +14,9 @@ from starlette.types import Message
 
 from connectors.kit.ports import Arrival, Source, UnauthenticatedError
 from relais.documents.openapi import REFUSALS
-from relais.ledger.database import LedgerAwayError
-from relais.ledger.ledger import Ledger
+from relais.ledger.database import LedgerAwayError, open_database
+from relais.ledger.ledger import Ledger, ledger_over
+from relais.ledger.migrating import migrate
 from relais.ledger.ports import Fate, Receipt
 from relais.runtime import webhooks
 from relais.runtime.health import Health
@@ -63,17 +64,6 @@ class Counter:
         return Receipt(self.outcome, 1)
 
 
-class LedgerWith:
-    """As much of a ledger as the probes look at: the sinks that are paused, and why."""
-
-    def __init__(self, paused: dict[str, str]) -> None:
-        self._paused = paused
-        self.sinks = self
-
-    async def paused(self) -> dict[str, str]:
-        return self._paused
-
-
 @dataclass
 class Stage:
     """The routes of a process, its intake and its broker in a test's hand."""
@@ -101,6 +91,14 @@ class Stage:
 @pytest.fixture
 def stage() -> Stage:
     return Stage()
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    database = open_database(f"sqlite:///{tmp_path}/ledger.db")
+    await migrate(database)
+    yield await ledger_over(database, masked=lambda body: body)
+    await database.close()
 
 
 def hold_to_the_contract(operation: str, answer: httpx.Response) -> Any:
@@ -188,7 +186,8 @@ async def test_a_body_without_a_length_is_counted_as_it_comes(stage: Stage) -> N
 
 def test_every_refusal_in_the_code_is_documented() -> None:
     written = set()
-    for node in ast.walk(ast.parse(Path(webhooks.__file__).read_text("utf-8"))):
+    modules = Path(webhooks.__file__).parent.glob("*.py")
+    for node in (node for module in modules for node in ast.walk(ast.parse(module.read_text("utf-8")))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_Refusal", "problem"):
             match node.args[:2]:
                 case [ast.Constant(value=int(status)), ast.Constant(value=str(slug))]:
@@ -216,8 +215,8 @@ async def test_the_probes_answer_as_documented(stage: Stage) -> None:
     assert "relais_broker_up 0.0" in page
 
 
-async def test_a_process_with_its_ledger_is_ready_as_documented(stage: Stage) -> None:
-    stage.health.ledger = cast("Ledger", LedgerWith({}))
+async def test_a_process_with_its_ledger_is_ready_as_documented(stage: Stage, ledger: Ledger) -> None:
+    stage.health.ledger = ledger
     async with stage.served() as client:
         answer = await client.get("/ready")
 
@@ -225,8 +224,9 @@ async def test_a_process_with_its_ledger_is_ready_as_documented(stage: Stage) ->
     assert answer.status_code == 200
 
 
-async def test_a_paused_sink_is_shown_as_documented(stage: Stage) -> None:
-    stage.health.ledger = cast("Ledger", LedgerWith({"crm_cmt": "no rights"}))
+async def test_a_paused_sink_is_shown_as_documented(stage: Stage, ledger: Ledger) -> None:
+    stage.health.ledger = ledger
+    await ledger.sinks.pause("crm_cmt", "no rights")
     async with stage.served() as client:
         answer = await client.get("/ready")
 

@@ -1,14 +1,17 @@
 """One way to run a transaction on SQLite and on PostgreSQL; the same statements for both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import sqlite3
+from collections import namedtuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Row, TextClause, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -87,18 +90,43 @@ def record_set(dialect: str, parameter: str, **columns: str) -> str:
 
 
 class _PlainTransaction:
-    """A transaction over a blocking connection, run on the event loop: for SQLite that is faster than a thread."""
+    """A transaction on the driver's own connection, run on the event loop.
 
-    def __init__(self, connection: Connection) -> None:
+    For SQLite that is faster than a thread, and going past SQLAlchemy's execution faster than through it: it was four
+    fifths of a statement's cost. The driver binds ``:name`` as SQLAlchemy's texts write it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     async def rows(self, statement: TextClause, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        return self._connection.execute(statement, parameters or {}).all()
+        with _told_as_sqlalchemy_would():
+            cursor = self._connection.execute(statement.text, parameters or {})
+            found = cursor.fetchall()
+            made = _row_class(tuple(column[0] for column in cursor.description))._make
+        return cast("Sequence[Row[Any]]", [made(row) for row in found])
 
     async def run(
         self, statement: TextClause, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> int:
-        return self._connection.execute(statement, parameters or {}).rowcount
+        with _told_as_sqlalchemy_would():
+            if parameters is None or isinstance(parameters, Mapping):
+                return self._connection.execute(statement.text, parameters or {}).rowcount
+            return self._connection.executemany(statement.text, parameters).rowcount
+
+
+@cache
+def _row_class(columns: tuple[str, ...]) -> Any:
+    """A row whose values have names, as SQLAlchemy's rows do."""
+    return namedtuple("Row", columns, rename=True)  # the columns are known only to the database
+
+
+@contextmanager
+def _told_as_sqlalchemy_would() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DBAPIError.instance("", None, error, sqlite3.Error, hide_parameters=True) from error
 
 
 class SqliteDatabase:
@@ -123,25 +151,34 @@ class SqliteDatabase:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         async with self._turn:
-            with away_on_failure(), self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
+            with away_on_failure(), self._connection() as connection:
+                connection.execute("BEGIN")
                 try:
                     yield _PlainTransaction(connection)
                 finally:
-                    connection.exec_driver_sql("ROLLBACK")
+                    connection.execute("ROLLBACK")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Transaction]:
         async with self._turn, self._lock.held():
-            with away_on_failure(), self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with away_on_failure(), self._connection() as connection:
+                connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield _PlainTransaction(connection)
-                    connection.exec_driver_sql("COMMIT")
+                    connection.execute("COMMIT")
                 except BaseException:
-                    if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # sqlite3
-                        connection.exec_driver_sql("ROLLBACK")
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
                     raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        pooled = self._engine.raw_connection()
+        try:
+            with _told_as_sqlalchemy_would():
+                yield cast("sqlite3.Connection", pooled.driver_connection)
+        finally:
+            pooled.close()
 
     async def run_sync(self, action: Callable[[Connection], _T]) -> _T:
         async with self._turn, self._lock.held():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -122,6 +122,9 @@ class Program:
                 self._listen(ledger, broker)
         if Role.DELIVERY in self._roles:
             broker.on_wake(self._wake.set)
+            # what is translated with an older tree stays so: a report that has not changed is not told again
+            with suppress(LedgerAwayError):
+                await catalogues.once()
             worker = self._worker(ledger)
             giving += [worker.run(stop_giving), catalogues.run(stop_giving)]
             if settings.publishes_feeds:

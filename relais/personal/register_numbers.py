@@ -6,7 +6,7 @@ from typing import Final
 
 _HEX: Final = rb"[0-9a-fA-F]"
 # Looking back comes after two digits, because a search for digits is fast and a search for what is before them is not.
-# Not part of a longer number, of a fraction, of a telephone number behind its plus; an escape of JSON may end in digits.
+# No part of a longer number, of a fraction, of a telephone number behind its plus; an escape of JSON may end in digits.
 _BEFORE: Final = rb"(?:(?<![\d.+]\d\d)|(?<=\\u%b{4}\d\d))" % _HEX
 # An escape of JSON is one character, and no number begins within it.
 _OUTSIDE: Final = b"".join(rb"(?<!\\u%b\d\d)" % (_HEX * digits) for digits in range(4))

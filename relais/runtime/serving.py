@@ -12,10 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from relais.runtime.http_head import BoundedHead
 from relais.runtime.webhooks import problem
 
-_GRACE_SECONDS: Final = 5
+_GRACE_SECONDS: Final = 3
 _START_SECONDS: Final = 10.0
+_REFUSALS: Final = {
+    404: ("not-found", "there is nothing under this path"),
+    405: ("method-not-allowed", "this path does not take this method"),
+}
 
 
 class _Server(uvicorn.Server):
@@ -25,23 +30,30 @@ class _Server(uvicorn.Server):
         yield
 
 
+async def _refused(_request: Request, error: Exception) -> Response:
+    """What Starlette refuses: another path, another method."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    slug, detail = _REFUSALS.get(status, ("error", "this cannot be answered"))
+    return problem(status, slug, detail, getattr(error, "headers", None))
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return problem(500, "internal-error", "this could not be answered")
+
+
 class HttpServer:
-    """Serves routes from ``start`` until ``stop``; what is being answered then is answered to its end."""
+    """Serves routes from ``start`` until ``stop``; what is being answered then gets three seconds to its end."""
 
-    def __init__(self, routes: Sequence[BaseRoute], *, host: str, port: int) -> None:
-        async def refused(_request: Request, error: Exception) -> Response:
-            status = error.status_code if isinstance(error, HTTPException) else 500
-            return problem(
-                status, {404: "not-found", 405: "method-not-allowed"}.get(status, "error"), "no such thing here"
-            )
-
-        app = Starlette(routes=list(routes), exception_handlers={HTTPException: refused})
+    def __init__(self, routes: Sequence[BaseRoute], *, host: str, port: int, head_seconds: float = 10.0) -> None:
+        app = Starlette(routes=list(routes), exception_handlers={HTTPException: _refused, Exception: _failed})
+        # a sender that takes nothing but 200 for a success is not helped by being sent elsewhere
+        app.router.redirect_slashes = False
         self._server = _Server(
             uvicorn.Config(
                 app,
                 host=host,
                 port=port,
-                http="httptools",
+                http=type("Connection", (BoundedHead,), {"head_seconds": head_seconds}),
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -50,7 +62,6 @@ class HttpServer:
                 date_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
-                h11_max_incomplete_event_size=16 * 1024,
             )
         )
         self._serving: asyncio.Task[None] | None = None

@@ -16,10 +16,9 @@ from relais.runtime.intake import Intake, IntakeFullError, IntakeRefusedError
 from relais.telemetry.emitting import Emit
 from relais.telemetry.events import HandlerFailed, PushRefused
 
-_BODY_SECONDS: Final = 10.0
 _RETRY_AFTER_SECONDS: Final = "5"
+_LONGEST_LENGTH: Final = 18
 _BUFFERED_BYTES: Final = 64 * 1024 * 1024
-"""How much may be held of bodies that are still on their way, over all senders."""
 
 
 def problem(status: int, slug: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -42,10 +41,21 @@ class _Refusal(Exception):  # noqa: N818  # it carries an answer, it is not a fa
 class WebhookRoutes:
     """One route for each door that a source is pushed through.
 
-    ``intake`` gives the intake, or None while the ledger cannot be used.
+    ``intake`` gives the intake, or None while the ledger cannot be used. ``buffer_limit`` bytes may be held of bodies
+    that are not answered yet, over all senders, and a body must be here within ``body_seconds``.
     """
 
-    def __init__(self, sources: Mapping[str, Source], intake: Callable[[], Intake | None], emit: Emit) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        intake: Callable[[], Intake | None],
+        emit: Emit,
+        *,
+        buffer_limit: int = _BUFFERED_BYTES,
+        body_seconds: float = 10.0,
+    ) -> None:
+        self._buffer_limit = buffer_limit
+        self._body_seconds = body_seconds
         self._intake = intake
         self._emit = emit
         self._buffered = 0
@@ -67,7 +77,15 @@ class WebhookRoutes:
             return problem(500, "internal-error", "the event was not accepted")
 
     async def _take(self, webhook: Webhook, request: Request) -> Response:
-        body = await self._body(request, webhook.body_limit)
+        held = _Held()
+        try:
+            return await self._taken(webhook, request, held)
+        finally:
+            # a body is held until it is answered: what waits for its commit counts like what is still on its way
+            self._buffered -= held.size
+
+    async def _taken(self, webhook: Webhook, request: Request, held: "_Held") -> Response:
+        body = await self._body(request, webhook.body_limit, held)
         try:
             webhook.authenticate(dict(request.headers), body)
         except UnauthenticatedError:
@@ -84,37 +102,40 @@ class WebhookRoutes:
         except LedgerAwayError:
             raise _away() from None
         except IntakeFullError:
-            raise _Refusal(
-                503, "busy", "too much is waiting, come again", {"Retry-After": _RETRY_AFTER_SECONDS}
-            ) from None
+            raise _busy("too much is waiting, come again") from None
         except IntakeRefusedError:
             raise _Refusal(500, "not-storable", "the event cannot be stored") from None
         return JSONResponse({"detail": "accepted", "event": receipt.fate})
 
-    async def _body(self, request: Request, limit: int) -> bytes:
+    async def _body(self, request: Request, limit: int, held: "_Held") -> bytes:
         """The body, counted as it streams in: a declared length may lie or be absent."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            raise _Refusal(413, "body-too-large", f"at most {limit} bytes are accepted")
+        if _declares_more(request.headers.get("content-length", ""), limit):
+            raise _too_large(limit)
         pieces: list[bytes] = []
-        size = 0
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(self._body_seconds):
                 async for piece in request.stream():
-                    size += len(piece)
+                    held.size += len(piece)
                     self._buffered += len(piece)
                     pieces.append(piece)
-                    if size > limit:
-                        raise _Refusal(413, "body-too-large", f"at most {limit} bytes are accepted")
-                    if self._buffered > _BUFFERED_BYTES:
-                        raise _Refusal(503, "busy", "too much is on its way", {"Retry-After": _RETRY_AFTER_SECONDS})
+                    if held.size > limit:
+                        raise _too_large(limit)
+                    if self._buffered > self._buffer_limit:
+                        raise _busy("too much is on its way")
         except TimeoutError:
-            raise _Refusal(408, "body-too-slow", "the body did not come in time") from None
+            raise _Refusal(408, "body-too-slow", "the body did not come in time", {"Connection": "close"}) from None
         except ClientDisconnect:
             raise _Refusal(400, "disconnected", "the sender went away") from None
-        finally:
-            self._buffered -= size
         return b"".join(pieces)
+
+
+class _Held:
+    """How much of one body is held."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        self.size = 0
 
 
 class _Door:
@@ -126,6 +147,19 @@ class _Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._routes.answer(self._source, self._webhook, Request(scope, receive))
         await response(scope, receive, send)
+
+
+def _declares_more(length: str, limit: int) -> bool:
+    """Whether a Content-Length says more than ``limit``; one that is no number says nothing."""
+    return length.isascii() and length.isdecimal() and (len(length) > _LONGEST_LENGTH or int(length) > limit)
+
+
+def _too_large(limit: int) -> _Refusal:
+    return _Refusal(413, "body-too-large", f"at most {limit} bytes are accepted")
+
+
+def _busy(detail: str) -> _Refusal:
+    return _Refusal(503, "busy", detail, {"Retry-After": _RETRY_AFTER_SECONDS})
 
 
 def _away() -> _Refusal:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -13,6 +14,7 @@ from relais.ledger.database import LedgerAwayError
 from relais.ledger.ledger import Ledger
 from relais.telemetry.metrics import Metrics
 
+_LOOK: Final = text("SELECT 1")
 _CHECK_EVERY_SECONDS: Final = 1.0
 _CHECK_TIMEOUT_SECONDS: Final = 2.0
 
@@ -48,6 +50,9 @@ class Health:
             return self._trouble
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
+                # a ledger that can be read and not written is of no use to anybody who is pushed to
+                async with self.ledger.database.writing() as transaction:
+                    await transaction.rows(_LOOK)
                 self._paused = sorted(await self.ledger.sinks.paused())
             self._trouble = None
         except (LedgerAwayError, TimeoutError) as error:

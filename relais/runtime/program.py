@@ -33,7 +33,11 @@ from relais.telemetry.events import HandlerFailed, LedgerAway, LedgerBack, RoleS
 from relais.telemetry.metrics import Metrics
 
 _TRY_LEDGER_EVERY_SECONDS: Final = 1.0
-_STOP_SECONDS: Final = 15.0
+# Together with what the HTTP server and the broker take, all parts end within 20 seconds of being told.
+_STOP_READING_SECONDS: Final = 3.0
+_STOP_TAKING_SECONDS: Final = 2.0
+_DRAIN: Final = timedelta(seconds=7)
+_STOP_GIVING_SECONDS: Final = 9.0
 
 
 class Role(StrEnum):
@@ -100,8 +104,9 @@ class Program:
     ) -> None:
         """Run the roles' parts until stop; then stop taking in before stopping to deliver."""
         parts, settings = self._parts, self._parts.settings
-        stop_taking, stop_giving = asyncio.Event(), asyncio.Event()
+        stop_reading, stop_taking, stop_giving = asyncio.Event(), asyncio.Event(), asyncio.Event()
         catalogues = CatalogueReader(ledger.polls, parts.sources)
+        reading: list[Coroutine[Any, Any, None]] = []
         taking: list[Coroutine[Any, Any, None]] = []
         settles = max((sink.capabilities.settles_after for sink in parts.sinks.values()), default=timedelta(0))
         # every process sweeps, so that an intake tells how old the oldest event is while no delivery lives to tell it
@@ -117,7 +122,7 @@ class Program:
                 emit=parts.emit,
             )
             taking.append(self._intake.run(stop_taking))
-            taking.extend(self._pollers(ledger, broker, stop_taking))
+            reading.extend(self._pollers(ledger, broker, stop_reading))
             if settings.listens_to_bus:
                 self._listen(ledger, broker)
         if Role.DELIVERY in self._roles:
@@ -129,19 +134,21 @@ class Program:
             giving += [worker.run(stop_giving), catalogues.run(stop_giving)]
             if settings.publishes_feeds:
                 giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
-        running_taking = [asyncio.create_task(one) for one in taking]
-        running_giving = [asyncio.create_task(one) for one in giving]
+        running_reading, running_taking, running_giving = (
+            [asyncio.create_task(one) for one in parts_of_it] for parts_of_it in (reading, taking, giving)
+        )
         for role in sorted(self._roles):
             parts.emit(RoleStarted(role=role))
-        failure = await self._until(stop, running_taking + running_giving)
+        failure = await self._until(stop, running_reading + running_taking + running_giving)
         health.stopping = True
         # whoever is being answered is answered; then what was accepted is committed; then what is in flight ends
-        await server.stop()
+        stop_reading.set()
+        await asyncio.gather(server.stop(), _finish(running_reading, _STOP_READING_SECONDS))
         await broker.stop_inbound()
         stop_taking.set()
-        await _finish(running_taking)
+        await _finish(running_taking, _STOP_TAKING_SECONDS)
         stop_giving.set()
-        await _finish(running_giving)
+        await _finish(running_giving, _STOP_GIVING_SECONDS)
         for role in sorted(self._roles):
             parts.emit(RoleStopped(role=role))
         if failure is not None:
@@ -199,7 +206,7 @@ class Program:
             emit=parts.emit,
             owner=parts.owner,
             wake=self._wake,
-            pace=Pace(max_lanes=settings.max_lanes, lease=settings.lease),
+            pace=Pace(max_lanes=settings.max_lanes, lease=settings.lease, drain=_DRAIN),
             patience=Patience(longest=settings.longest_wait, gives_up_after=settings.patience),
         )
 
@@ -257,11 +264,11 @@ async def _wait(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def _finish(running: list["asyncio.Task[None]"]) -> None:
-    """Let tasks that were told to stop end; one that does not is ended."""
+async def _finish(running: list["asyncio.Task[None]"], seconds: float) -> None:
+    """Let tasks that were told to stop end; one that has not after ``seconds`` is ended."""
     if not running:
         return
-    _, late = await asyncio.wait(running, timeout=_STOP_SECONDS)
+    _, late = await asyncio.wait(running, timeout=seconds)
     for task in late:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

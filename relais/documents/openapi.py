@@ -3,13 +3,13 @@
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from connectors.kit.ports import Arrival
+from relais.documents.refusals import REFUSALS, Refusal
 from relais.documents.writing import write_or_check, yaml_of
 from relais.ledger.ports import Fate
 from relais.runtime.health import Health
@@ -37,51 +37,6 @@ strictly (a name said twice, NUL, NaN, nesting over 32 and numbers of thousands 
 named and committed, and then it is answered.
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer of a webhook that is not 200: its status, the word at the end of its ``type``, and when it comes."""
-
-    status: int
-    slug: str
-    when: str
-    detail: str
-    come_again: bool = False
-
-
-REFUSALS: Final = (
-    Refusal(400, "malformed-json", "The body is not sound JSON.", "a name is given twice"),
-    Refusal(400, "disconnected", "The sender went away before the end of the body.", "the sender went away"),
-    Refusal(
-        401,
-        "not-authenticated",
-        "The signature or the token is wrong or missing.",
-        "the signature or the token is wrong or missing",
-    ),
-    Refusal(404, "not-found", "There is no such source or door.", "no such thing here"),
-    Refusal(405, "method-not-allowed", "A webhook takes POST alone.", "no such thing here"),
-    Refusal(408, "body-too-slow", "The body did not come within ten seconds.", "the body did not come in time"),
-    Refusal(413, "body-too-large", "The body is larger than the source's limit.", "at most 1048576 bytes are accepted"),
-    Refusal(500, "internal-error", "A fault of ours; nothing was stored.", "the event was not accepted"),
-    Refusal(
-        500, "not-storable", "The ledger will not take this event; nothing was stored.", "the event cannot be stored"
-    ),
-    Refusal(
-        503,
-        "ledger-away",
-        "The ledger cannot be used; nothing was stored.",
-        "nothing was stored, come again",
-        come_again=True,
-    ),
-    Refusal(
-        503,
-        "busy",
-        "Too much is waiting for its commit, or on its way.",
-        "too much is waiting, come again",
-        come_again=True,
-    ),
-)
-"""Every answer of the webhooks but 200; a test compares them with the code."""
 
 _FATES: Final = {
     Fate.NEW: "It was not known and is in the ledger now.",
@@ -284,7 +239,7 @@ def _schemas() -> dict[str, Any]:
         "Problem": {
             "description": "Why an event was not accepted (RFC 9457).",
             "type": "object",
-            "required": ["type", "title", "status", "detail"],
+            "required": ["type", "title", "status"],
             "properties": {
                 "type": {
                     "enum": [f"urn:relais:problem:{slug}" for slug in dict.fromkeys(one.slug for one in REFUSALS)],
@@ -342,9 +297,9 @@ def _schema(name: str) -> dict[str, str]:
 
 
 def _body_of(refusal: Refusal) -> dict[str, Any]:
-    """The body that the code itself makes."""
-    body: dict[str, Any] = json.loads(bytes(problem(refusal.status, refusal.slug, refusal.detail).body))
-    return body
+    """The body that the code itself makes; what refuses a head has nothing to add to its title."""
+    body: dict[str, Any] = json.loads(bytes(problem(refusal.status, refusal.slug, refusal.detail or "").body))
+    return {name: value for name, value in body.items() if value != ""}
 
 
 if __name__ == "__main__":

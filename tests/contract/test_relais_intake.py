@@ -1,6 +1,7 @@
 """What Relais answers over HTTP is what ``relais-intake.openapi.yaml`` says, all of it and nothing else."""
 
 import ast
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ from starlette.applications import Starlette
 from starlette.types import Message
 
 from connectors.kit.ports import Arrival, Source, UnauthenticatedError
-from relais.documents.openapi import REFUSALS
+from relais.documents.refusals import REFUSALS
 from relais.ledger.database import LedgerAwayError, open_database
 from relais.ledger.ledger import Ledger, ledger_over
 from relais.ledger.migrating import migrate
 from relais.ledger.ports import Fate, Receipt
 from relais.runtime import webhooks
 from relais.runtime.health import Health
+from relais.runtime.http_head import HEAD_BYTES
 from relais.runtime.intake import Intake, IntakeFullError, IntakeRefusedError
 from relais.runtime.serving import HttpServer
 from relais.runtime.webhooks import WebhookRoutes
@@ -78,8 +80,8 @@ class Stage:
         self.routes = [*routes.routes, *self.health.routes]
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[httpx.AsyncClient]:
-        server = HttpServer(self.routes, host="127.0.0.1", port=0)
+    async def served(self, *, head_seconds: float = 10.0) -> AsyncIterator[httpx.AsyncClient]:
+        server = HttpServer(self.routes, host="127.0.0.1", port=0, head_seconds=head_seconds)
         port = await server.start()
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
@@ -143,6 +145,19 @@ async def interrupted(stage: Stage, end: Message | Exception) -> httpx.Response:
     return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=sent[1]["body"])
 
 
+async def answer_to_bytes(stage: Stage, head: bytes) -> httpx.Response:
+    """The answer to the beginning of a request that never comes to its end."""
+    async with stage.served(head_seconds=0.2) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(head)
+        answer = await reader.read()
+        writer.close()
+    said, _, body = answer.partition(b"\r\n\r\n")
+    status, *headers = said.decode().split("\r\n")
+    pairs = [(name, value.strip()) for name, _, value in (header.partition(":") for header in headers)]
+    return httpx.Response(int(status.split()[1]), headers=pairs, content=body)
+
+
 @pytest.mark.parametrize("fate", list(Fate))
 async def test_what_was_accepted_is_answered_as_documented(stage: Stage, fate: Fate) -> None:
     stage.intake = Counter(fate)
@@ -169,6 +184,9 @@ async def test_every_refusal_that_is_documented_can_happen_and_no_other_does(sta
         answers.append(await client.post(WEBHOOK, content=b"{}", headers=GENUINE))
     answers.append(await interrupted(stage, TimeoutError()))
     answers.append(await interrupted(stage, {"type": "http.disconnect"}))
+    head = f"POST {WEBHOOK} HTTP/1.1\r\nhost: relais\r\n".encode()
+    answers.append(await answer_to_bytes(stage, head))
+    answers.append(await answer_to_bytes(stage, head + b"x: " + b"y" * HEAD_BYTES))
 
     assert {slug_of(answer) for answer in answers} == {(refusal.status, refusal.slug) for refusal in REFUSALS}
 

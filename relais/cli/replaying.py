@@ -46,6 +46,9 @@ def replay(
     if run is not None and not RUN_PATTERN.fullmatch(run):
         fail("a token has 1 to 12 small letters and digits", code=MISUSED)
     token = run or (new_run() if as_new else None)
+    if token is not None:
+        # said first, so that a run that is broken off can be gone on with
+        typer.echo(f"as new under {token}: 'relais replay --run {token} …' plays the same again")
     manner = Manner(rate=rate, dry_run=dry_run, run=token)
     with _Reporter.open(every_event=dry_run) as reporter:
         result = answer_of(_replayed(configuration_or_exit(), paths, manner, reporter))
@@ -128,7 +131,5 @@ def _print(result: Replayed) -> None:
         print_table(("case type", "events"), sorted(result.case_types.items()))
         typer.echo()
     print_table(("outcome", "events"), [(outcome, result.counts[outcome]) for outcome in Outcome])
-    if result.run is not None:
-        typer.echo(f"played as new under {result.run}: 'relais replay --run {result.run} …' plays the same again")
     if result.dry_run:
         typer.echo("nothing was written")

@@ -26,7 +26,7 @@ class EventTold:
 
     ``state`` is one of delivered, waiting, in doubt, parked, skipped; ``explanation`` says in words how it was
     delivered, what it waits for, or why it was parked. ``contradicted`` counts other contents that came under the same
-    id. ``body`` is there only where personal data was asked for, and None where it is not kept any more.
+    id. ``next_try_at`` is there after a failed try. ``body`` is there only where personal data was asked for, and None where it is not kept any more.
     """
 
     seq: int
@@ -123,7 +123,8 @@ def moment(milliseconds: int) -> datetime:
 
 
 def _told(story: Story, chapter: Chapter, paused: str | None, contradicted: int, body: bytes | None) -> EventTold:
-    next_try = story.ready_at if chapter.state in ("waiting", "in doubt") and chapter.behind is None else None
+    tried = chapter.state == "in doubt" or (chapter.state == "waiting" and story.attempts > 0)
+    next_try = story.ready_at if tried and chapter.behind is None else None
     return EventTold(
         seq=chapter.seq,
         source=chapter.source,

@@ -26,7 +26,7 @@ class EventTold:
 
     ``state`` is one of delivered, waiting, in doubt, parked, skipped; ``explanation`` says in words how it was
     delivered, what it waits for, or why it was parked. ``contradicted`` counts other contents that came under the same
-    id. ``next_try_at`` is there after a failed try. ``body`` is there only where personal data was asked for, and None where it is not kept any more.
+    id. ``next_try_at`` is there after a failed try, ``body`` only where personal data was asked for and it is kept.
     """
 
     seq: int

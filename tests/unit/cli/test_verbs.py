@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def relais(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> Relais:
     """The command with sound settings and no ledger yet."""
+    for name in [name for name in os.environ if name.startswith("RELAIS_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     for name, value in (SETTINGS | {"RELAIS_LEDGER_URL": url}).items():
         monkeypatch.setenv(name, value)

@@ -1,5 +1,6 @@
 """The example of an environment says every setting, and no secret."""
 
+import os
 import re
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def test_no_secret_has_a_value_beside_the_embedded_ledger() -> None:
 
 def test_every_default_that_it_shows_can_be_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With every comment taken off, only what has no default is missing."""
+    for name in [name for name in os.environ if name.startswith("RELAIS_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text(re.sub(r"^#(RELAIS_)", r"\1", text(), flags=re.MULTILINE), "utf-8")
     with pytest.raises(SettingsError) as raised:

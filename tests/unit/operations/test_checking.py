@@ -1,6 +1,7 @@
 """Every part is looked at for a bounded time, and each fault is a line that says what to do."""
 
 import asyncio
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -117,6 +118,8 @@ def test_each_fault_of_the_rules_is_a_line_with_its_place(tmp_path: Path) -> Non
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    for name in [name for name in os.environ if name.startswith("RELAIS_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RELAIS_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
     return monkeypatch

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # prctl(2): the signal the kernel sends when the parent is gone, however it went
@@ -18,9 +18,14 @@ class UnavailableError(Exception):
 
 
 def start_child(
-    command: Sequence[str | Path], *, log: Path, user: str | None = None, end_with: signal.Signals = signal.SIGKILL
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    user: str | None = None,
+    end_with: signal.Signals = signal.SIGKILL,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a server whose output goes to ``log``, as ``user`` when given (needs root).
+    """Start a server whose output goes to ``log``, as ``user`` when given (needs root), in our environment or another.
 
     On Linux the kernel sends it ``end_with`` as soon as this process is gone, even when it was killed.
     """
@@ -44,6 +49,7 @@ def start_child(
             group=identity.pw_gid if identity else None,
             extra_groups=[] if identity else None,
             cwd=log.parent,
+            env=environment,
             preexec_fn=bind_to_parent,  # safe while no other thread of the tests holds a lock
         )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections import namedtuple
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -20,6 +21,9 @@ from relais.ledger.away import away_on_failure, is_deadlock
 from relais.ledger.write_lock import WriteLock
 
 _T = TypeVar("_T")
+
+_STRANGER_SECONDS: Final = 0.25
+_STRANGER_LOOK_SECONDS: Final = 0.02
 
 _TRIES: Final = 5
 """How often a transaction is tried that the database breaks off for the sake of another."""
@@ -162,7 +166,7 @@ class SqliteDatabase:
     async def writing(self) -> AsyncIterator[Transaction]:
         async with self._turn, self._lock.held():
             with away_on_failure(), self._connection() as connection:
-                connection.execute("BEGIN IMMEDIATE")
+                await _begin_to_write(connection)
                 try:
                     yield _PlainTransaction(connection)
                     connection.execute("COMMIT")
@@ -190,8 +194,26 @@ class SqliteDatabase:
         self._lock.close()
 
 
+async def _begin_to_write(connection: sqlite3.Connection) -> None:
+    """Only somebody who does not know of the write lock can be in the way; SQLite itself would wait on the loop."""
+    deadline = time.monotonic() + _STRANGER_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(_STRANGER_LOOK_SECONDS)
+
+
 def _set_pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-16000"):
+    # the last one: what opening needs is waited for a second, what comes later is waited for elsewhere
+    for pragma in (
+        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-16000",
+        "busy_timeout=10",
+    ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
 
 

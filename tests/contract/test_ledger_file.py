@@ -234,3 +234,31 @@ class TestTheFileGone:
         stranger.close()
 
         assert [receipt.fate for receipt in await world.accept(an_arrival())] == [Fate.NEW]
+
+
+async def test_a_stranger_who_holds_the_file_stops_writing_and_nothing_else(world: World, path: Path) -> None:
+    """A backup or a shell knows nothing of our lock; SQLite itself would wait for it on the loop."""
+    stranger = sqlite3.connect(path, isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    try:
+        with pytest.raises(LedgerAwayError):
+            await world.accept(an_arrival())
+        assert beats > 5, "the loop went on"
+        async with world.ledger.database.reading():
+            pass
+        waiting = asyncio.create_task(world.accept(an_arrival()))
+        await asyncio.sleep(0)
+        stranger.execute("ROLLBACK")
+        assert [receipt.fate for receipt in await waiting] == [Fate.NEW]
+    finally:
+        beating.cancel()
+        stranger.close()

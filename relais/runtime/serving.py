@@ -91,4 +91,5 @@ class HttpServer:
             await self._server.serve()
         except SystemExit as end:
             # uvicorn leaves the whole process when it cannot bind
-            raise OSError("the address cannot be listened on") from end
+            config = self._server.config
+            raise OSError(f"{config.host}:{config.port} cannot be listened on") from end

@@ -53,6 +53,19 @@ async def test_a_start_and_an_end_under_load_lose_nothing_that_was_answered_with
     await town.until_all_is_delivered()
 
 
+async def test_an_address_that_is_taken_is_said_in_a_sentence(town: Town) -> None:
+    program = await town.started()
+    second = town.relais(
+        HTTP_PORT=program.address.rpartition(":")[2],
+        LEDGER_URL=f"sqlite:///{town.folder / 'other.db'}",
+        BROKER_STORE=str(town.folder / "other"),
+    )
+    second.begin()
+    assert await second.ended() == 1
+    said = [line for line in second.said().splitlines() if not line.startswith("{")]
+    assert said == [f"cannot start: {program.address.removeprefix('http://')} cannot be listened on"]
+
+
 async def test_killed_in_the_middle_and_started_again_it_loses_nothing_and_doubles_nothing(town: Town) -> None:
     program = await town.started()
     async with town.pushing(program):

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
 from connectors.kit.ports import CaseChange
@@ -16,16 +17,36 @@ from schemas.case import Case, CaseFacts, Kind
 from schemas.decision import Decision
 from tests.broker.waiting import eventually
 from tests.builders import a_decision
+from tests.contract.ledger_world import prepare
 from tests.doubles.scripted import ScriptedCrm
 from tests.unit.runtime.webhook_world import AWAY, LIMIT, PATH, Street, a_push, a_street, encoded, headers_for
 
 LONG = "9" * 5_000
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger that nobody has open."""
+    folder = tmp_path_factory.mktemp("migrated")
+    asyncio.run(prepare(f"sqlite:///{folder / 'ledger.db'}"))
+    return folder / "ledger.db"
+
+
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Street]:
-    async with a_street(tmp_path) as street:
+async def door(tmp_path: Path, migrated: Path) -> AsyncIterator[Street]:
+    async with a_street(tmp_path, template=migrated) as street:
         yield street
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def closed_door(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> AsyncIterator[Street]:
+    """One door for all who do not get in: they must leave nothing behind, for each other neither."""
+    async with a_street(tmp_path_factory.mktemp("closed"), template=migrated) as street:
+        yield street
+        assert await street.stored() == 0
+
+
+together = pytest.mark.asyncio(loop_scope="module")
 
 
 def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
@@ -40,6 +61,7 @@ def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, 
 
 async def test_a_genuine_push_is_answered_with_exactly_200_once_it_is_stored(door: Street) -> None:
     answer = await door.push(a_push())
+    assert door.statements.count("COMMIT") == 1
     assert (answer.status_code, answer.json()) == (200, {"detail": "accepted", "event": "new"})
     (row,) = await door.world.sql("SELECT event_id, body FROM events")
     assert row.event_id == "transfer.request:123456:2026-05-04T10:11:12"
@@ -60,6 +82,7 @@ async def test_nobody_is_answered_before_the_commit(door: Street) -> None:
 # --- who may come in -------------------------------------------------------------------------------------------------
 
 
+@together
 @pytest.mark.parametrize(
     "headers",
     [
@@ -73,11 +96,13 @@ async def test_nobody_is_answered_before_the_commit(door: Street) -> None:
     ],
     ids=["nothing", "key", "bytes", "no token", "token", "empty", "long"],
 )
-async def test_who_is_not_known_gets_401_and_the_ledger_is_not_touched(door: Street, headers: dict[str, str]) -> None:
-    before = len(door.statements)
-    answer = await door.client.post(PATH, content=encoded(a_push()), headers=headers)
+async def test_who_is_not_known_gets_401_and_the_ledger_is_not_touched(
+    closed_door: Street, headers: dict[str, str]
+) -> None:
+    before = len(closed_door.statements)
+    answer = await closed_door.client.post(PATH, content=encoded(a_push()), headers=headers)
     assert_problem(answer, 401, "not-authenticated")
-    assert (door.acceptance.asked, len(door.statements)) == (0, before)
+    assert (closed_door.acceptance.asked, len(closed_door.statements)) == (0, before)
 
 
 async def test_a_signature_of_odd_bytes_is_a_wrong_one(door: Street) -> None:
@@ -136,11 +161,16 @@ async def test_the_end_of_a_body_is_where_its_length_says(door: Street) -> None:
     assert await door.stored() == 0
 
 
+@together
 @pytest.mark.parametrize("length", ["-1", "1e3", "9" * 30, "9" * 5_000, "12, 13", "\xb2", ""])
-async def test_a_length_that_is_none_is_refused(door: Street, length: str) -> None:
+async def test_a_length_that_is_none_is_refused(closed_door: Street, length: str) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\nx"
-    assert (await door.raw(head.encode("latin-1")))[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.1 401 ", b"HTTP/1.1 413 ")
-    assert await door.stored() == 0
+    assert (await closed_door.raw(head.encode("latin-1")))[:13] in (
+        b"HTTP/1.1 400 ",
+        b"HTTP/1.1 401 ",
+        b"HTTP/1.1 413 ",
+    )
+    assert await closed_door.stored() == 0
 
 
 async def test_a_slow_body_gets_408_and_others_are_not_kept_waiting(tmp_path: Path) -> None:
@@ -216,12 +246,13 @@ MALFORMED = {
 }
 
 
+@together
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_what_is_malformed_gets_400_and_is_not_stored(door: Street, name: str) -> None:
-    answer = await door.push_bytes(MALFORMED[name])
+async def test_what_is_malformed_gets_400_and_is_not_stored(closed_door: Street, name: str) -> None:
+    answer = await closed_door.push_bytes(MALFORMED[name])
     problem = assert_problem(answer, 400, "malformed-json")
     assert "Lucie" not in problem["detail"]
-    assert (door.acceptance.asked, await door.stored()) == (0, 0)
+    assert (closed_door.acceptance.asked, await closed_door.stored()) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -401,6 +432,7 @@ async def test_a_single_push_is_answered_well_inside_a_second(door: Street) -> N
 # --- other requests --------------------------------------------------------------------------------------------------
 
 
+@together
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -410,8 +442,8 @@ async def test_a_single_push_is_answered_well_inside_a_second(door: Street) -> N
         ("GET", "/" + "a" * 8_000, 404),
     ],
 )  # fmt: skip
-async def test_another_path_or_method_gets_a_problem(door: Street, method: str, path: str, status: int) -> None:
-    answer = await door.client.request(method, path)
+async def test_another_path_or_method_gets_a_problem(closed_door: Street, method: str, path: str, status: int) -> None:
+    answer = await closed_door.client.request(method, path)
     assert_problem(answer, status, "not-found" if status == 404 else "method-not-allowed")
     if status == 405:
         assert answer.headers["allow"]

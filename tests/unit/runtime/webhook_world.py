@@ -5,7 +5,9 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import httpx
-from sqlalchemy import event
 
 from connectors.fixmystreet.source import FixMyStreet, open_source
 from relais.ledger.accepting import Acceptance
@@ -25,7 +26,7 @@ from relais.runtime.serving import HttpServer
 from relais.runtime.webhooks import WebhookRoutes
 from relais.telemetry.emitting import Emitter
 from relais.telemetry.metrics import Metrics
-from tests.contract.ledger_world import World, a_world
+from tests.contract.ledger_world import World, a_world, prepared_world
 from tests.unit.fixmystreet.world import Api, some_settings
 
 KEY: Final = "signature-key"
@@ -134,6 +135,15 @@ class Street:
             writer.close()
 
 
+def listen_to(world: World, told: Callable[[str], None]) -> None:
+    """Tell every statement that SQLite runs from now on."""
+    database = world.ledger.database
+    assert isinstance(database, SqliteDatabase)
+    connection = database._engine.raw_connection()
+    cast("sqlite3.Connection", connection.driver_connection).set_trace_callback(told)
+    connection.close()
+
+
 @asynccontextmanager
 async def a_street(
     folder: Path,
@@ -143,12 +153,19 @@ async def a_street(
     head_seconds: float = 5.0,
     buffer_limit: int = 1_000_000,
     opened: bool = True,
+    template: Path | None = None,
 ) -> AsyncIterator[Street]:
-    """The door on a free port; with ``opened`` false the ledger has not been found yet."""
+    """The door on a free port; with ``opened`` false the ledger has not been found yet.
+
+    ``template`` is a ledger to begin with a copy of, because migrating one takes longer than most tests.
+    """
     log, metrics, stop = StringIO(), Metrics(), asyncio.Event()
     emit = Emitter(metrics, level="debug", stream=log)
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(a_world(f"sqlite:///{folder / 'ledger.db'}"))
+        url = f"sqlite:///{folder / 'ledger.db'}"
+        if template is not None:
+            shutil.copy(template, folder / "ledger.db")
+        world = await stack.enter_async_context(prepared_world(url) if template is not None else a_world(url))
         settings = some_settings(webhook_signature_key=KEY, webhook_token=TOKEN, body_limit=LIMIT)
         source = await stack.enter_async_context(open_source(settings, lambda: httpx.MockTransport(Api())))
         acceptance = FailingAcceptance(world.ledger.acceptance)
@@ -172,11 +189,7 @@ async def a_street(
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
         )
         statements: list[str] = []
-        database = world.ledger.database
-        assert isinstance(database, SqliteDatabase)
-        event.listen(
-            database._engine, "before_cursor_execute", lambda _c, _u, statement, *_more: statements.append(statement)
-        )
+        listen_to(world, statements.append)
         try:
             yield Street(client, port, world, acceptance, intake, source, metrics, log, statements)
         finally:

@@ -53,7 +53,7 @@ class Lane:
         self._unread_state = claimed.state
         self._remote = self._known_remote()
         self._waiting = list(claimed.events)
-        self._doubtful = {event.seq for event in claimed.events if event.in_doubt}
+        self._doubtful = {event.turn for event in claimed.events if event.in_doubt}
         self._translated: dict[int, CaseEvent | None] = {}
         self._step: _Step | None = None
 
@@ -74,7 +74,7 @@ class Lane:
 
     @property
     def doubt(self) -> int:
-        """The highest sequence that may have arrived without our knowing; 0 where none."""
+        """The highest turn that may have arrived without our knowing; 0 where none."""
         return max(self._doubtful, default=0)
 
     @property
@@ -134,7 +134,7 @@ class Lane:
             return
         self._remote = remote
         self._step = None
-        while self._waiting and self._waiting[0].seq in doubtful and self._arrived(self._waiting[0], remote):
+        while self._waiting and self._waiting[0].turn in doubtful and self._arrived(self._waiting[0], remote):
             continue
 
     def delivered(self, outcome: Delivered) -> Failure | None:
@@ -143,8 +143,8 @@ class Lane:
         Refused notes and attachments park the event alone; a passing trouble with one is a failure to try again.
         """
         step = self._sent()
-        self._doubtful.discard(step.event.seq)
-        version = max(outcome.remote.version or 0, step.event.seq)
+        self._doubtful.discard(step.event.turn)
+        version = max(outcome.remote.version or 0, step.event.turn)
         self._remote = replace(outcome.remote, version=version)
         self._state = without(step.folded.state, frozenset(refusal.key for refusal in outcome.refused))
         self._step = None
@@ -173,10 +173,10 @@ class Lane:
             out_of_patience=out_of_patience,
         )
         if sending and isinstance(error, UnconfirmedError):
-            self._doubtful.add(front.seq)
+            self._doubtful.add(front.turn)
         elif sending:
             # the CRM said that nothing was written; a failed find leaves every doubt as it was
-            self._doubtful.discard(front.seq)
+            self._doubtful.discard(front.turn)
         # a parked event with a rule was understood: a human sees what the CRM refused apart from what we cannot read
         rule = self._step.folded.case.decision.rule if self._step else None
         self._step = None
@@ -239,7 +239,7 @@ class Lane:
 
     def _superseded(self, open_event: OpenEvent, event: CaseEvent) -> bool:
         """Whether a later loaded snapshot of the same door says all that this one says, and this one was never sent."""
-        if event.additive or open_event.in_doubt or open_event.seq in self._doubtful:
+        if event.additive or open_event.in_doubt or open_event.turn in self._doubtful:
             return False
         for later in self._waiting[1:]:
             if later.event.door != event.door or later.event.source != event.source:
@@ -264,8 +264,8 @@ class Lane:
     def _change(self, open_event: OpenEvent, folded: Folded) -> CaseChange:
         return CaseChange(
             case=folded.case,
-            version=open_event.seq,
-            change_key=f"{self.reference}:{open_event.seq}",
+            version=open_event.turn,
+            change_key=f"{self.reference}:{open_event.turn}",
             remote=self._remote,
             changed=folded.changed,
             notes=folded.notes,
@@ -281,7 +281,7 @@ class Lane:
         if folded.nothing_new and self._state is not None:
             self._settle(folded, how=How.SUPERSEDED if folded.stale else How.NOTHING_NEW)
             return True
-        version_arrived = remote.version is not None and remote.version >= open_event.seq
+        version_arrived = remote.version is not None and remote.version >= open_event.turn
         missing = {note.key for note in folded.notes} - remote.notes
         missing |= {attachment.key for attachment in folded.attachments} - remote.attachments
         if not version_arrived and (folded.changed or self._state is None):
@@ -321,12 +321,12 @@ class Lane:
         self._waiting.remove(open_event)
         self._translated.pop(open_event.seq, None)
         decision = folded.case.decision if folded else None
-        summary = _summary(folded, open_event.seq) if folded else None
+        summary = _summary(folded, open_event.turn) if folded else None
         self._finished.append(Done(open_event.seq, how=how, rule=decision.rule if decision else None, summary=summary))
 
     def _park_unread(self, open_event: OpenEvent, code: str, reason: str) -> None:
         self._waiting.remove(open_event)
-        self._doubtful.discard(open_event.seq)
+        self._doubtful.discard(open_event.turn)
         self._finished.append(Done(open_event.seq, code=code, reason=reason))
 
     def _park_refused(self, step: _Step, refused: Sequence[Refusal]) -> None:
@@ -339,7 +339,7 @@ class Lane:
                 code=refused[0].error.code,
                 reason=f"the case was taken, but not {keys}: {reasons}",
                 rule=step.folded.case.decision.rule,
-                summary=_summary(step.folded, step.event.seq),
+                summary=_summary(step.folded, step.event.turn),
             )
         )
 

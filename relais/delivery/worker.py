@@ -323,7 +323,7 @@ class DeliveryWorker:
     def _give_up(self, lane: Lane, error: Exception) -> None:
         """Let a lane go for a while with everything in doubt: what happened in it is not understood."""
         self._emit(HandlerFailed(where=f"lane {lane.reference}", kind=type(error).__name__))
-        doubt = max((event.seq for event in lane.claimed.events), default=0)
+        doubt = max((event.turn for event in lane.claimed.events), default=0)
         self._let_go(lane, Release(wait_ms=_FAULT_WAIT_MS, doubt=doubt, failed=True, error=type(error).__name__))
 
     def _out_of_patience(self, lane: Lane) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from connectors.kit.ports import Arrival
 from relais.ledger.database import Database, Transaction, record_set, write
+from relais.ledger.numbers import Numbers
 from relais.ledger.ports import Fate, Receipt
 from relais.ledger.references import reference_for
 from relais.ledger.tables import OPEN, PARKED, READY_DUE
@@ -76,8 +77,8 @@ class Acceptance:
         )
         self._went_in = text(f"SELECT e.seq FROM {self._set('rows', seq='bigint')} AS r JOIN events e ON e.seq = r.seq")
         self._new_deliveries = text(
-            f"""INSERT INTO deliveries (seq, case_id, state, announce, code, reason)
-            SELECT r.seq, r.case_id, r.state, {READY_DUE}, r.code, r.reason
+            f"""INSERT INTO deliveries (seq, case_id, turn, state, announce, code, reason)
+            SELECT r.seq, r.case_id, r.seq, r.state, {READY_DUE}, r.code, r.reason
             FROM {
                 self._set("rows", seq="bigint", case_id="bigint", state="smallint", code="text", reason="text")
             } AS r"""
@@ -96,11 +97,7 @@ class Acceptance:
             VALUES (:source, :event_id, :digest, :body, {database.now})
             ON CONFLICT (source, event_id, digest) DO NOTHING"""
         )
-        self._next_seq = text(
-            "SELECT coalesce(max(seq), 0) AS base FROM events"
-            if database.dialect == "sqlite"
-            else "SELECT nextval('event_seq') AS seq FROM generate_series(1, :count)"
-        )
+        self._numbers = Numbers(database)
 
     def digest(self, content: bytes) -> str:
         """The keyed digest of a content: 32 hexadecimal digits."""
@@ -191,7 +188,8 @@ class Acceptance:
     ) -> list[int | None]:
         """Store events not seen before; the sequence of each, or None for one that somebody else stored meanwhile."""
         case_ids = await self._cases_for(transaction, {a.case_key for a, _ in fresh if a.case_key is not None})
-        sequences = await self._sequences(transaction, len(fresh))
+        # taken under the cases' locks, so that within a case they rise in accepted order
+        sequences = await self._numbers.next(transaction, len(fresh))
         rows: list[dict[str, Any]] = [
             {
                 "seq": seq,
@@ -250,13 +248,6 @@ class Acceptance:
                 fresh = [{"id": ids[row["key"]]} for row in missing]
                 await transaction.rows(self._lock_cases, {"rows": json.dumps(fresh)})
         return ids
-
-    async def _sequences(self, transaction: Transaction, count: int) -> list[int]:
-        """The next numbers, taken under the cases' locks, so that within a case they rise in accepted order."""
-        if self._database.dialect == "sqlite":
-            base: int = (await transaction.rows(self._next_seq))[0].base
-            return list(range(base + 1, base + 1 + count))
-        return sorted(row.seq for row in await transaction.rows(self._next_seq, {"count": count}))
 
     async def _insert(
         self, transaction: Transaction, rows: list[dict[str, Any]], bodies: list[bytes], *, test: bool

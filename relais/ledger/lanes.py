@@ -39,11 +39,11 @@ class Lanes:
         )
         ids = self._set("rows", id="bigint")
         self._load = text(
-            f"""SELECT o.seq, o.case_id, e.source, e.door, e.event_id, e.body, e.received_at, e.test
-            FROM (SELECT d.seq, d.case_id, row_number() OVER (PARTITION BY d.case_id ORDER BY d.seq) AS place
+            f"""SELECT o.seq, o.turn, o.case_id, e.source, e.door, e.event_id, e.body, e.received_at, e.test
+            FROM (SELECT d.seq, d.turn, d.case_id, row_number() OVER (PARTITION BY d.case_id ORDER BY d.turn) AS place
                   FROM {ids} AS r JOIN deliveries d ON d.case_id = r.id AND d.state = {OPEN}) AS o
             JOIN events e ON e.seq = o.seq
-            WHERE o.place <= {EVENTS_PER_CLAIM} ORDER BY o.case_id, o.seq"""
+            WHERE o.place <= {EVENTS_PER_CLAIM} ORDER BY o.case_id, o.turn"""
         )
         fences = self._set("rows", id="bigint", fence="bigint")
         # On PostgreSQL the rows are locked in the order of their ids, as accepting does, before any is changed.
@@ -244,6 +244,7 @@ def _claimed(case: Row[Any], events: Sequence[Row[Any]]) -> ClaimedCase:
         events=tuple(
             OpenEvent(
                 seq=event.seq,
+                turn=event.turn,
                 event=StoredEvent(
                     source=event.source,
                     door=event.door,
@@ -253,7 +254,7 @@ def _claimed(case: Row[Any], events: Sequence[Row[Any]]) -> ClaimedCase:
                     received_at=datetime.fromtimestamp(event.received_at / 1000, UTC),
                     test=bool(event.test),
                 ),
-                in_doubt=event.seq <= case.prior_doubt,
+                in_doubt=event.turn <= case.prior_doubt,
             )
             for event in events
         ),

@@ -34,9 +34,14 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenEvent:
-    """An event of a claimed case that is still to be delivered."""
+    """An event of a claimed case that is still to be delivered.
+
+    ``turn`` is its place in the lane and the version that the CRM is given: its sequence, unless it was tried again
+    after later ones had been delivered.
+    """
 
     seq: int
+    turn: int
     event: StoredEvent
     in_doubt: bool
 
@@ -94,7 +99,7 @@ class Standing:
 class Release:
     """How a lane is let go.
 
-    ``wait_ms`` is how long until it may be claimed again, ``doubt`` the highest sequence that may have arrived (0:
+    ``wait_ms`` is how long until it may be claimed again, ``doubt`` the highest turn that may have arrived (0:
     none), ``failed`` counts a failed attempt, with ``error`` for the human.
     """
 

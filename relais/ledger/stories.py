@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import text
 
 from relais.ledger.database import Database, Transaction, record_set, write
+from relais.ledger.numbers import Numbers
 from relais.ledger.ports import Backlog
 from relais.ledger.tables import DELIVERED, OPEN, PARKED, READY_DUE
 
@@ -114,7 +115,7 @@ class Stories:
         self._chapters = text(
             f"""SELECT d.seq, e.source, e.door, e.event_id, e.received_at, d.how, d.code, d.reason, d.rule, d.done_at,
             CASE d.state WHEN {DELIVERED} THEN 'delivered' WHEN {PARKED} THEN 'parked'
-                WHEN {OPEN} THEN (CASE WHEN d.seq <= c.doubt THEN 'in doubt' ELSE 'waiting' END)
+                WHEN {OPEN} THEN (CASE WHEN d.turn <= c.doubt THEN 'in doubt' ELSE 'waiting' END)
                 ELSE 'skipped' END AS state,
             CASE WHEN d.state = {OPEN} AND c.blocked_seq IS NOT NULL THEN c.blocked_seq END AS behind
             FROM deliveries d JOIN events e ON e.seq = d.seq JOIN cases c ON c.id = d.case_id
@@ -145,18 +146,21 @@ class Stories:
         )
         self._parked_as = text(f"SELECT seq FROM deliveries WHERE state = {PARKED} AND code = :code ORDER BY seq")
         self._retryable = text(
-            f"""SELECT d.seq, d.case_id FROM {record_set(database.dialect, "rows", seq="bigint")} AS r
+            f"""SELECT d.seq, d.case_id, d.blocks FROM {record_set(database.dialect, "rows", seq="bigint")} AS r
             JOIN deliveries d ON d.seq = r.seq AND d.state = {PARKED} AND d.case_id IS NOT NULL
             ORDER BY d.case_id, d.seq"""
         )
+        self._numbers = Numbers(database)
         lock = "" if database.dialect == "sqlite" else "FOR UPDATE"
         self._lock = text(f"SELECT id, owner FROM cases WHERE id = :id {lock}")
         self._reopen = text(
             f"""UPDATE deliveries SET state = {OPEN}, code = NULL, reason = NULL, blocks = false, done_at = NULL,
-            announce = announce | {READY_DUE} WHERE seq = :seq AND state = {PARKED}"""
+            turn = coalesce(CAST(:turn AS bigint), turn), announce = announce | {READY_DUE}
+            WHERE seq = :seq AND state = {PARKED}"""
         )
         self._unblock = text(
             f"""UPDATE cases SET pending = pending + 1, attempts = 0, failing_since = NULL,
+            last_seq = coalesce(CAST(:turn AS bigint), last_seq),
             ready_at = CASE WHEN doubt > 0 AND ready_at > {now} THEN ready_at ELSE {now} END,
             blocked_seq = CASE WHEN blocked_seq = :seq THEN NULL ELSE blocked_seq END WHERE id = :id"""
         )
@@ -166,9 +170,9 @@ class Stories:
             (SELECT count(*) FROM deliveries WHERE state = {DELIVERED}) AS delivered,
             (SELECT count(*) FROM deliveries WHERE state = {DELIVERED} AND how = 'superseded') AS superseded,
             (SELECT count(*) FROM deliveries d JOIN cases c ON c.id = d.case_id
-                WHERE d.state = {OPEN} AND d.seq > c.doubt) AS waiting,
+                WHERE d.state = {OPEN} AND d.turn > c.doubt) AS waiting,
             (SELECT count(*) FROM deliveries d JOIN cases c ON c.id = d.case_id
-                WHERE d.state = {OPEN} AND d.seq <= c.doubt) AS in_doubt,
+                WHERE d.state = {OPEN} AND d.turn <= c.doubt) AS in_doubt,
             (SELECT count(*) FROM deliveries WHERE state = {PARKED}) AS parked,
             (SELECT count(*) FROM conflicts) AS conflicts,
             (SELECT count(*) FROM cases) AS cases"""
@@ -243,7 +247,9 @@ class Stories:
     async def retry(self, sequences: Sequence[int]) -> list[int]:
         """Open parked events again; the sequences of those that were parked and name a case.
 
-        What a parked event had already brought into the CRM is remembered with its case and not sent again.
+        What a parked event had already brought into the CRM is remembered with its case and not sent again. One that
+        held up its case keeps its turn, for nothing has passed it; any other gets a new one at the end of its lane,
+        because the CRM takes no version older than what it has.
         """
 
         async def step(transaction: Transaction) -> list[int]:
@@ -252,8 +258,9 @@ class Stories:
             # case by case in the order of their ids, as everybody takes their locks
             for row in await transaction.rows(self._retryable, {"rows": wanted}):
                 await transaction.rows(self._lock, {"id": row.case_id})
-                if await transaction.run(self._reopen, {"seq": row.seq}) == 1:
-                    await transaction.run(self._unblock, {"seq": row.seq, "id": row.case_id})
+                turn = None if row.blocks else await self._numbers.turn(transaction)
+                if await transaction.run(self._reopen, {"seq": row.seq, "turn": turn}) == 1:
+                    await transaction.run(self._unblock, {"seq": row.seq, "id": row.case_id, "turn": turn})
                     reopened.append(row.seq)
             return sorted(reopened)
 

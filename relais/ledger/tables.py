@@ -106,7 +106,7 @@ case_keys = Table(
     Index("ix_case_keys_case_id", "case_id"),
 )
 
-# The states of a delivery. *In doubt* is no number of its own: it is open with a sequence at or below the case's doubt.
+# The states of a delivery. *In doubt* is no number of its own: it is open with a turn at or below the case's doubt.
 OPEN: Final = 0
 DELIVERED: Final = 1
 PARKED: Final = 2
@@ -125,6 +125,8 @@ deliveries = Table(
     metadata,
     Column("seq", _Number, primary_key=True, autoincrement=False),
     Column("case_id", _Number),
+    # the place in the lane and the version given to the CRM: the sequence, or a later number after a retry
+    Column("turn", BigInteger, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("announce", SmallInteger, nullable=False),
     Column("how", String(20)),
@@ -134,7 +136,7 @@ deliveries = Table(
     Column("rule", Text),
     Column("summary", Text),
     Column("done_at", BigInteger),
-    Index("ix_deliveries_lane", "case_id", "seq", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_deliveries_lane", "case_id", "turn", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_deliveries_open", "seq", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_deliveries_parked", "seq", sqlite_where=_PARKED, postgresql_where=_PARKED),
     Index("ix_deliveries_announce", "seq", sqlite_where=_DUE, postgresql_where=_DUE),

@@ -84,8 +84,9 @@ async def fill(database: Database) -> None:
         f"""INSERT INTO events (seq, source, door, event_id, case_id, digest, received_at)
         SELECT 2 * n - part, 'fixmystreet', 'webhook', n || '-' || part, n, '', 0
         FROM {numbers} AS s CROSS JOIN (SELECT 0 AS part UNION SELECT 1) AS p""",
-        f"""INSERT INTO deliveries (seq, case_id, state, announce)
-        SELECT 2 * n - part, n, part, 0 FROM {numbers} AS s CROSS JOIN (SELECT 0 AS part UNION SELECT 1) AS p""",
+        f"""INSERT INTO deliveries (seq, case_id, turn, state, announce)
+        SELECT 2 * n - part, n, 2 * n - part, part, 0
+        FROM {numbers} AS s CROSS JOIN (SELECT 0 AS part UNION SELECT 1) AS p""",
     )
     async with database.writing() as transaction:
         for statement in statements:

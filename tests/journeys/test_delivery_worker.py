@@ -194,6 +194,23 @@ async def test_a_retried_note_is_sent_alone(stage: Stage) -> None:
     assert (stage.crm[A], stage.crm.notes[A]) == (["1"], ["kind", "rude"])
 
 
+async def test_an_event_retried_after_a_later_one_was_delivered_still_brings_what_it_says(stage: Stage) -> None:
+    ScriptedSource.broken_door = "poll"
+    try:
+        await stage.accept(an_event(1, "a", a_body("owned", notes=["n"]), door="poll"))
+        await stage.accept(an_event(2, "a", a_body("second")))
+        await stage.deliver_all()
+    finally:
+        ScriptedSource.broken_door = None
+    assert stage.crm[A] == ["second"]
+    (parked,) = await stage.ledger.stories.parked()
+    await stage.ledger.stories.retry([parked.seq])
+    stage.crm.after = once(lost())
+    await stage.deliver_all()
+    assert (stage.crm[A], stage.crm.notes[A]) == (["second", "owned"], ["n"])
+    assert (stage.crm.sends[A], stage.crm.finds[A]) == (2, 1)
+
+
 @pytest.mark.parametrize(("said", "code"), [("unreadable", "unreadable"), ("bug", "translation_failed")])
 async def test_an_event_that_cannot_be_read_is_parked_alone(stage: Stage, said: str, code: str) -> None:
     await stage.accept(an_event(1, "a", a_body(said)), an_event(2, "a", a_body("fine")))

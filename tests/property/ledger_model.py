@@ -16,7 +16,9 @@ class ModelEvent:
     seq: int
     case: str
     content: str
+    turn: int
     state: str = "open"
+    blocking: bool = False
 
 
 @dataclass
@@ -42,13 +44,15 @@ class LedgerModel:
         self.events: dict[str, ModelEvent] = {}
         self.cases: dict[str, ModelCase] = {}
         self.conflicts: set[tuple[str, str]] = set()
+        self.highest = 0
 
     def event(self, seq: int) -> ModelEvent:
         (found,) = [event for event in self.events.values() if event.seq == seq]
         return found
 
     def open_of(self, case: str) -> list[int]:
-        return sorted(event.seq for event in self.events.values() if event.case == case and event.state == "open")
+        waiting = [event for event in self.events.values() if event.case == case and event.state == "open"]
+        return [event.seq for event in sorted(waiting, key=lambda event: event.turn)]
 
     def accept(self, group: Sequence[tuple[str, str, str]], sequences: Sequence[int | None]) -> list[Fate]:
         """Take in (name, case, content); ``sequences`` is what the ledger numbered them. Their fates."""
@@ -63,8 +67,9 @@ class LedgerModel:
                 self.conflicts |= set() if same else {(name, content)}
                 continue
             assert seq is not None
-            assert all(seq > event.seq for event in self.events.values()), "a number is used again or falls"
-            self.events[name] = ModelEvent(seq, case, content)
+            assert seq > self.highest, "a number is used again or falls"
+            self.highest = seq
+            self.events[name] = ModelEvent(seq, case, content, turn=seq)
             lane = self.cases.setdefault(case, ModelCase())
             if not had_open.get(case):
                 had_open[case] = True
@@ -98,16 +103,16 @@ class LedgerModel:
         if event.state != "open":
             return
         if state == "delivered":
-            before = [other for other in self.events.values() if other.case == event.case and other.seq < seq]
+            before = [other for other in self.events.values() if other.case == event.case and other.turn < event.turn]
             assert all(other.state != "open" for other in before), "delivered out of order"
-        event.state = state
+        event.state, event.blocking = state, blocks
         if blocks:
             self.cases[event.case].blocked = seq
 
     def release(self, case: str, *, wait: int, doubt: int) -> None:
         lane = self.cases[case]
         lane.owner, lane.ready_at = None, self.now + wait
-        lane.doubtful = {seq for seq in self.open_of(case) if seq <= doubt}
+        lane.doubtful = {seq for seq in self.open_of(case) if self.event(seq).turn <= doubt}
         lane.either_way = set()
 
     def renew(self, cases: Iterable[str]) -> None:
@@ -126,5 +131,8 @@ class LedgerModel:
         event = self.event(seq)
         lane = self.cases[event.case]
         event.state = "open"
-        lane.either_way.add(seq)
+        if event.blocking:
+            lane.either_way.add(seq)
+        else:
+            event.turn = self.highest = self.highest + 1
         lane.blocked = None if lane.blocked == seq else lane.blocked

@@ -151,7 +151,7 @@ class LedgerMachine(RuleBasedStateMachine):
             case "temporary":
                 done, release = done[:1], Release(wait_ms=outcome.wait, failed=True, error="busy")
             case "unconfirmed" if unfinished:
-                doubt = unfinished[0]
+                doubt = next(event.turn for event in case.events if event.seq == unfinished[0])
                 done, release = [], Release(wait_ms=outcome.wait, doubt=doubt, failed=True, error="no answer")
         report = LaneReport(case.case_id, case.fence, tuple(done), None, release)
         tick = self._run(self.world.ledger.lanes.tick(owner, [report], room=0, lease_ms=LEASE_MS))

@@ -100,7 +100,28 @@ class BlockingPromises:
 
         assert await world.claim() == []
         await world.forward(5_000)
-        assert names_of(await world.claim_one()) == ["1:a", "1:b"]
+        again = await world.claim_one()
+        assert names_of(again) == ["1:b", "1:a"], "what was parked alone comes after what had passed it"
+        assert [event.in_doubt for event in again.events] == [True, False]
+
+    async def test_what_held_up_its_case_keeps_its_turn_and_what_was_parked_alone_gets_a_new_one(
+        self, world: World
+    ) -> None:
+        await world.accept(*arrivals("1", "a", "b", "c"))
+        case = await world.claim_one()
+        alone, blocking = refused(case, blocks=False), refused(case, place=1)
+        await world.report(case, [alone, blocking], release=Release())
+
+        await world.ledger.stories.retry([event.seq for event in case.events[:2]])
+        (next_receipt,) = await world.accept(*arrivals("2", "later"))
+
+        again, _ = await world.claim(room=5)
+        assert names_of(again) == ["1:b", "1:c", "1:a"]
+        turns = {name: event.turn for name, event in zip(names_of(again), again.events, strict=True)}
+        assert turns["1:b"] == case.events[1].seq
+        assert turns["1:a"] > case.events[2].seq
+        assert next_receipt.seq is not None
+        assert next_receipt.seq > turns["1:a"], "no event gets a number that was a turn"
 
     async def test_only_what_is_parked_and_names_a_case_can_be_retried(self, world: World) -> None:
         receipts = await world.accept(*arrivals("1", "a"))

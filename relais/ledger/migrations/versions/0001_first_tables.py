@@ -100,6 +100,7 @@ def upgrade() -> None:
         "deliveries",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("case_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("announce", sa.SmallInteger(), nullable=False),
         sa.Column("how", sa.String(length=20), nullable=True),
@@ -122,7 +123,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_lane",
         "deliveries",
-        ["case_id", "seq"],
+        ["case_id", "turn"],
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),

@@ -17,6 +17,10 @@ _CANDIDATE: Final = re.compile(
     + _OUTSIDE
     + rb"\2\3\2\4\5\6\7\8"
 )
+# Most bodies hold no eleven digits with nothing but separators between them, which costs far less to find out.
+_TO_NOUGHTS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_SEPARATORS: Final = b" .-"
+_ELEVEN: Final = b"0" * 11
 
 
 def mask_register_numbers(body: bytes) -> bytes:
@@ -25,7 +29,7 @@ def mask_register_numbers(body: bytes) -> bytes:
     A number counts as one when it has eleven digits, a possible month and day, and the right check digits (97 minus
     the rest of the first nine by 97, with a leading 2 for births from 2000 on; Royal Decree of 3 April 1984).
     """
-    if not _CANDIDATE.search(body):
+    if _ELEVEN not in body.translate(_TO_NOUGHTS, _SEPARATORS) or not _CANDIDATE.search(body):
         return body
     return _CANDIDATE.sub(_masked, body)
 

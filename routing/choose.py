@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import merge
 from types import MappingProxyType
 
 from routing.facts import RoutingFacts
@@ -64,7 +63,7 @@ class IndexedRules:
         self._ancestors = {child: rule_set.ancestors_of(child) for child in rule_set.parents}
         self._anywhere: list[int] = []
         self._by_id: dict[str, list[int]] = {}
-        self._by_label: dict[tuple[str, str], list[int]] = {}
+        self._by_label: dict[str, dict[str, list[int]]] = {}
         self._checks: list[tuple[tuple[str, frozenset[str]], ...]] = []
         for position, rule in enumerate(rule_set.rules):
             self._checks.append(_checks(rule.when))
@@ -74,21 +73,29 @@ class IndexedRules:
                 continue
             for category_id in condition.ids or ():
                 self._by_id.setdefault(category_id, []).append(position)
-            for key in label_keys(condition):
-                self._by_label.setdefault(key, []).append(position)
+            for language, label in label_keys(condition):
+                self._by_label.setdefault(language, {}).setdefault(label, []).append(position)
 
     def choose(self, facts: RoutingFacts) -> Choice:
         """The choice for a case of this source."""
-        by_category = [self._by_id[each] for each in self._path_ids(facts) if each in self._by_id]
-        if self._by_label:
-            by_category.extend(self._by_label[key] for key in _path_labels(facts) if key in self._by_label)
-        for position in merge(self._anywhere, *by_category):
+        for position in sorted(self._candidates(facts)):
             for fact, allowed in self._checks[position]:
                 if getattr(facts, fact) not in allowed:
                     break
             else:
                 return Choice(self._decisions[position], facts, self, position)
         raise NoRulesError(f"no rule of {self.rule_set.source} catches everything")
+
+    def _candidates(self, facts: RoutingFacts) -> list[int]:
+        """The positions of the rules whose condition on the category holds, in any order; one may be there twice."""
+        candidates = list(self._anywhere)
+        for category_id in self._path_ids(facts):
+            candidates += self._by_id.get(category_id, ())
+        for language, by_label in self._by_label.items():
+            for step in facts.category:
+                if text := getattr(step.label, language):
+                    candidates += by_label.get(normalised(text), ())
+        return candidates
 
     def mismatch(self, rule: Rule, facts: RoutingFacts) -> str | None:
         """The first condition of a rule that does not hold for a case, in words, or ``None`` if all do."""

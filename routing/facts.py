@@ -1,17 +1,17 @@
 """What the rules may look at in a case."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.case import CaseFacts, Category, Kind, Status
 from schemas.place import RoadManager
 from schemas.text import Language
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingFacts:
+class RoutingFacts(NamedTuple):
     """The facts of one case that decide its route; the category path runs from the root to the leaf.
 
-    Nothing in it is personal, so that an explanation may be shown and kept.
+    Nothing in it is personal, so that an explanation may be shown and kept. One is made for every event, and a named
+    tuple is made in half the time of a frozen dataclass.
     """
 
     source: str

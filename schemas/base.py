@@ -86,10 +86,16 @@ class GrowingVocabulary(StrEnum):
         return reference
 
 
-class Model(BaseModel):
+class Model(BaseModel):  # noqa: PLW1641  # pydantic makes the hash of what is frozen
     """A frozen value; an unknown field is an error, and no error repeats what came in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+    def __eq__(self, other: Any) -> bool:
+        # The same answer as pydantic's own at a third of its cost: fields and extra ones are all that our models hold.
+        if type(self) is not type(other):
+            return NotImplemented
+        return vars(self) == vars(other) and self.__pydantic_extra__ == other.__pydantic_extra__
 
 
 def is_personal(model: type[BaseModel], field: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas import attachment, case, channels, decision, envelope, person, place, text
 from schemas.base import Model, without_personal
@@ -51,6 +51,27 @@ def test_what_was_written_reads_as_the_same(model: type[Model], data: st.DataObj
 
     assert model.model_validate_json(value.model_dump_json()) == value
     assert model.model_validate(json.loads(value.model_dump_json())) == value
+
+
+@pytest.mark.parametrize("model", [case.CaseFacts, place.Place, envelope.Envelope], ids=lambda model: model.__name__)
+@with_room
+@given(data=st.data())
+def test_values_are_equal_when_and_only_when_pydantic_says_so(model: type[Model], data: st.DataObject) -> None:
+    value, other = data.draw(EVERY_MODEL[model]), data.draw(EVERY_MODEL[model])
+    again = model.model_validate_json(value.model_dump_json())
+
+    assert value == again
+    assert hash_of(value) == hash_of(again)
+    assert (value == other) is BaseModel.__eq__(value, other)
+    assert value != value.model_dump()
+
+
+def hash_of(value: Model) -> int | None:
+    """The hash of a value, ``None`` where it holds what has none."""
+    try:
+        return hash(value)
+    except TypeError:
+        return None
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)

@@ -59,7 +59,7 @@ def fold(
     views = dict(state.views) if state else {}
     stale = _is_stale(views.get(event.door), event)
     if not stale:
-        views[event.door] = DoorView.model_construct(observed_at=event.observed_at, facts=event.facts)
+        views[event.door] = DoorView(observed_at=event.observed_at, facts=event.facts)
     before = merged_facts(state.views, precedence) if state else None
     facts = merged_facts(views, precedence)
     tenant = _tenant(state, event, facts)
@@ -77,7 +77,7 @@ def fold(
         changed |= {TEST}
     notes = _new(event.notes, state.notes if state else ())
     attachments = _new(event.attachments, state.attachments if state else ())
-    following = CaseState.model_construct(
+    following = CaseState(
         source=event.source,
         tenant=tenant,
         kind=event.kind,
@@ -88,7 +88,7 @@ def fold(
         routed_by=routed_by,
         test=test,
     )
-    case = Case.model_construct(
+    case = Case(
         key=event.key,
         reference=reference,
         source=event.source,

@@ -18,13 +18,11 @@ def merged_facts(views: Mapping[str, DoorView], precedence: Mapping[str, Sequenc
     """
     if len(views) == 1:
         return next(iter(views.values())).facts
+    orders = {field: _order(doors, views) for field, doors in precedence.items()}
+    in_general = orders.get("*") or _order((), views)
     values: dict[str, Any] = {}
     for field in CaseFacts.model_fields:
-        said = [
-            value
-            for door in _order(field, views, precedence)
-            if (value := getattr(views[door].facts, field)) is not None
-        ]
+        said = [value for facts in orders.get(field, in_general) if (value := getattr(facts, field)) is not None]
         if not said:
             continue
         if field in _PART_BY_PART:
@@ -35,21 +33,20 @@ def merged_facts(views: Mapping[str, DoorView], precedence: Mapping[str, Sequenc
             values[field] = tuple(dict.fromkeys(remark for remarks in said for remark in remarks))
         else:
             values[field] = said[0]
-    return CaseFacts.model_construct(**values)
+    return CaseFacts(**values)
 
 
 def differing_fields(before: CaseFacts | None, after: CaseFacts) -> frozenset[str]:
     """The names of the fields in which two states of a case differ; every filled one where there was none before."""
     if before is None:
         return frozenset(name for name in CaseFacts.model_fields if getattr(after, name) is not None)
-    return frozenset(
-        name for name in CaseFacts.model_fields if getattr(before, name, None) != getattr(after, name, None)
-    )
+    known = vars(before)
+    return frozenset(name for name, value in vars(after).items() if value != known[name])
 
 
-def _order(field: str, views: Mapping[str, DoorView], precedence: Mapping[str, Sequence[str]]) -> list[str]:
-    named = [door for door in precedence.get(field, precedence.get("*", ())) if door in views]
-    return named + sorted(door for door in views if door not in named)
+def _order(first: Sequence[str], views: Mapping[str, DoorView]) -> list[CaseFacts]:
+    named = [door for door in first if door in views]
+    return [views[door].facts for door in (*named, *sorted(views.keys() - named))]
 
 
 def _first_of_each_part(said: Sequence[Any]) -> Any:
@@ -61,4 +58,4 @@ def _first_of_each_part(said: Sequence[Any]) -> Any:
         for part in type(model).model_fields
         if (value := getattr(model, part)) is not None
     }
-    return type(said[0]).model_construct(**parts)
+    return type(said[0])(**parts)

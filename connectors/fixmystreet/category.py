@@ -3,16 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
 
 from connectors.fixmystreet.remarks import Remarks
 from connectors.fixmystreet.wire import DisplayCategory, NestedCategory
-from schemas.case import Category
+from schemas.case import Category, Remark
 from schemas.text import Localised
 
 MOST_STEPS: Final = 8
 LONGEST_ID: Final = 40
+LONGEST_REMEMBERED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,12 @@ class Node:
     label: Localised
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """Categories by id. An id that is not in it is nothing unusual: the live tree grows and moves."""
+    """Categories by id. An id that is not in it is nothing unusual: the live tree grows and moves.
+
+    Each is equal to itself only, so that what was read with it can be remembered under it.
+    """
 
     nodes: Mapping[str, Node] = field(default_factory=dict)
 
@@ -97,14 +102,26 @@ def path_of_display(category: DisplayCategory, tree: Tree, remarks: Remarks) -> 
     Labels come from the texts where they split into as many steps as there are ids, else from the tree; the whole text
     labels the leaf where neither knows better.
     """
-    given = [text for text in category.ids or () if text != ""]
+    said = (category.ids or (), category.fr, category.nl)
+    # Few categories are named over and over; what is too long to be one of them is not remembered.
+    short = len(repr(said)) <= LONGEST_REMEMBERED
+    path, found = (_remembered_display if short else _read_display)(tree, *said)
+    remarks.add_all(found)
+    return path
+
+
+def _read_display(
+    tree: Tree, said_ids: tuple[str | None, ...], fr: str | None, nl: str | None
+) -> tuple[tuple[Category, ...] | None, tuple[Remark, ...]]:
+    remarks = Remarks()
+    given = [text for text in said_ids if text != ""]
     ids = [category_id for text in given if (category_id := _id(text))]
     if len(ids) != len(given) or not 3 <= len(ids) <= 4:
         remarks.add("category_path_incomplete", "category.ids")
     ids = ids[:MOST_STEPS]
     if not ids:
-        return None
-    texts = {"fr": category.fr, "nl": category.nl}
+        return None, remarks.all() or ()
+    texts = {"fr": fr, "nl": nl}
     steps = {language: _split(text, len(ids)) for language, text in texts.items() if text}
     if any(split is None for split in steps.values()):
         remarks.add("category_text_ambiguous", "category")
@@ -116,7 +133,10 @@ def path_of_display(category: DisplayCategory, tree: Tree, remarks: Remarks) -> 
         path.append(Category(id=category_id, label=_over(tree.label(category_id), said)))
     if ids[-1] not in tree:
         remarks.add("category_unknown", "category")
-    return tuple(path)
+    return tuple(path), remarks.all() or ()
+
+
+_remembered_display: Final = lru_cache(maxsize=1024)(_read_display)
 
 
 def path_of_nested(category: NestedCategory, tree: Tree, remarks: Remarks) -> tuple[Category, ...] | None:

@@ -68,7 +68,7 @@ def description_and_notes(
     first = comments[0] if comments and _was_said_with(comments[0], created) else None
     keyed = {_key(comment, fingerprint): comment for comment in comments}
     if first is not None:
-        del keyed[_key(first, fingerprint)]
+        del keyed[next(iter(keyed))]
     notes = tuple(_note(key, comment, report.creator, language, remarks) for key, comment in keyed.items())
     return _description(first, language, remarks), notes
 

@@ -9,14 +9,13 @@ from zoneinfo import ZoneInfo
 from connectors.fixmystreet.remarks import Remarks
 
 BRUSSELS: Final = "Europe/Brussels"
+_LONGEST: Final = 35  # the longest that the pattern below matches
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
-@lru_cache(maxsize=4096)
 def moment_from(text: str | None) -> datetime | None:
     """The moment that a text names, in UTC, ``None`` where it names none between the years 1900 and 2200."""
-    local = _local(text)
-    return None if local is None else local.astimezone(UTC)
+    return _reading(text)[0] if text else None
 
 
 def remarked_moment_from(text: str | None, field: str, remarks: Remarks) -> datetime | None:
@@ -24,29 +23,47 @@ def remarked_moment_from(text: str | None, field: str, remarks: Remarks) -> date
 
     An hour that happens twice is taken as the first of the two, one that is skipped as if summer had not begun.
     """
-    local = _local(text)
-    if local is None:
-        if text:
-            remarks.add("time_unreadable", field)
+    if not text:
         return None
-    if isinstance(local.tzinfo, ZoneInfo):
-        first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
-        if first is not None and second is not None and first != second:
-            # Where clocks go back the first reading has the larger offset, where they skip an hour the smaller one.
-            remarks.add("time_ambiguous" if first > second else "time_skipped", field)
-    return local.astimezone(UTC)
+    moment, trouble = _reading(text)
+    if trouble:
+        remarks.add(trouble, field)
+    return moment
 
 
-def _local(text: str | None) -> datetime | None:
-    if text is None or not _ISO.fullmatch(text):
+def _reading(text: str) -> tuple[datetime | None, str | None]:
+    # What is too long for a time would only fill the memory of what was read before.
+    return _remembered(text) if len(text) <= _LONGEST else (None, "time_unreadable")
+
+
+@lru_cache(maxsize=4096)
+def _remembered(text: str) -> tuple[datetime | None, str | None]:
+    """The moment in UTC, and the code of what is remarkable about it.
+
+    Remembered, because one event says the same time in several places.
+    """
+    moment = _local(text)
+    if moment is None:
+        return None, "time_unreadable"
+    if moment.tzinfo:
+        return moment.astimezone(UTC), None
+    local = moment.replace(tzinfo=ZoneInfo(BRUSSELS))
+    first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
+    trouble = None
+    if first is not None and second is not None and first != second:
+        # Where clocks go back the first reading has the larger offset, where they skip an hour the smaller one.
+        trouble = "time_ambiguous" if first > second else "time_skipped"
+    return local.astimezone(UTC), trouble
+
+
+def _local(text: str) -> datetime | None:
+    if not _ISO.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if not 1900 < moment.year < 2200:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(BRUSSELS))
+    return moment if 1900 < moment.year < 2200 else None
 
 
 def day_from(text: str | None) -> date | None:

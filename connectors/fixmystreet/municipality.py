@@ -1,5 +1,6 @@
 """The nineteen municipalities of the Brussels Region, by postal code."""
 
+from functools import cache
 from typing import Final
 
 from connectors.fixmystreet.remarks import Remarks
@@ -73,6 +74,7 @@ def nis_code_of(postal_code: str | None, said: Localised | None, remarks: Remark
     return candidates[0]
 
 
+@cache
 def name_of(nis_code: str) -> Localised:
     """The name of a municipality in both languages."""
     fr, nl = NAMES[nis_code]

@@ -102,5 +102,9 @@ def _to_wgs84() -> Transformer:
 
 def localised(*, fr: str | None = None, nl: str | None = None, en: str | None = None) -> Localised | None:
     """A text by language, ``None`` where no language has one; blanks do not count."""
-    texts = {language: text.strip() for language, text in (("fr", fr), ("nl", nl), ("en", en)) if text and text.strip()}
-    return Localised(**texts) if texts else None
+    fr, nl, en = _text(fr), _text(nl), _text(en)
+    return Localised(fr=fr, nl=nl, en=en) if fr or nl or en else None
+
+
+def _text(text: str | None) -> str | None:
+    return (text.strip() or None) if text else None

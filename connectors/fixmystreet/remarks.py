@@ -19,6 +19,11 @@ class Remarks:
         """Remark something; the same remark twice is one."""
         self._remarks.setdefault(Remark(code=code, field=field, detail=detail))
 
+    def add_all(self, remarks: Iterable[Remark]) -> None:
+        """Add remarks that were made before."""
+        for remark in remarks:
+            self._remarks.setdefault(remark)
+
     def add_each(self, code: str, fields: Iterable[str]) -> None:
         """Remark the same of several fields of the source, the first twenty.
 

@@ -4,7 +4,7 @@ Nothing is required: of both shapes the sources leave much open, so what is miss
 and is named by :func:`irregularities`. No ``repr`` shows a value, because reports are about people.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
@@ -217,36 +217,45 @@ def irregularities(read: Wire, document: Mapping[str, Any]) -> Irregularities:
     """What ``read`` leaves out of the document that it was read from: dotted names, each once, in their order."""
     unknown: dict[str, None] = {}
     unreadable: dict[str, None] = {}
-    for path, known in _left_out(read, document, ""):
-        (unreadable if known else unknown).setdefault(path)
+    _leave_out(read, document, "", unknown, unreadable)
     return Irregularities(unknown=tuple(unknown), unreadable=tuple(unreadable))
 
 
-def _left_out(read: Wire, document: Mapping[str, Any], above: str) -> Iterator[tuple[str, bool]]:
+def _leave_out(
+    read: Wire, document: Mapping[str, Any], above: str, unknown: dict[str, None], unreadable: dict[str, None]
+) -> None:
     fields = _fields_by_name(type(read))
+    values = vars(read)
     for name, given in document.items():
+        if name in fields:
+            value = values[fields[name]]
+            # Most values are texts, taken as they came; only what may hide something is looked into.
+            if value is not given and given is not None:
+                _leave_out_of_value(value, given, above + name, unknown, unreadable)
         # Names with an underscore in front are HAL's, not the report's.
-        if name.startswith("_"):
-            continue
-        path = above + name
-        if name not in fields:
-            yield path, False
-        elif given is not None:
-            value = getattr(read, fields[name])
-            # Most values are plain ones that were read; only what may hide something is looked into.
-            if value is None or isinstance(given, (dict, list)):
-                yield from _left_out_of_value(value, given, path)
+        elif not name.startswith("_"):
+            unknown.setdefault(above + name)
 
 
-def _left_out_of_value(value: object, given: object, path: str) -> Iterator[tuple[str, bool]]:
+def _leave_out_of_value(
+    value: Any, given: object, path: str, unknown: dict[str, None], unreadable: dict[str, None]
+) -> None:
     if value is None:
-        yield path, True
-    elif isinstance(value, Wire) and isinstance(given, dict):
-        yield from _left_out(value, given, path + ".")
-    elif isinstance(value, tuple) and isinstance(given, list):
+        unreadable.setdefault(path)
+    elif isinstance(given, dict):
+        kind: Any = type(value)
+        if _is_wire(kind):
+            _leave_out(value, given, path + ".", unknown, unreadable)
+    elif isinstance(given, list) and isinstance(value, tuple):
         for item, given_item in zip(value, given, strict=True):
             if given_item is not None:
-                yield from _left_out_of_value(item, given_item, path)
+                _leave_out_of_value(item, given_item, path, unknown, unreadable)
+
+
+@cache
+def _is_wire(kind: type) -> bool:
+    """Asked once for each type, because pydantic's ``isinstance`` takes longer than all the rest."""
+    return issubclass(kind, Wire)
 
 
 @cache

@@ -36,6 +36,8 @@ def codes(remarks: Remarks) -> list[str]:
         ("2026-05-04T10:11:12Z", "2026-05-04T10:11:12Z", []),
         ("2026-05-04T10:11:12+0200", "2026-05-04T08:11:12Z", []),
         ("2026-05-04T10:11:12-05:00", "2026-05-04T15:11:12Z", []),
+        ("2026-05-04T10:11:12.123456789-05:00", "2026-05-04T15:11:12.123456Z", []),
+        ("2026-05-04T10:11:12.123456789-05:00 or so", None, ["time_unreadable"]),
         ("2026-10-25T02:30:00", "2026-10-25T00:30:00Z", ["time_ambiguous"]),
         ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z", []),
         ("2026-10-25T03:00:00", "2026-10-25T02:00:00Z", []),
@@ -152,6 +154,27 @@ def test_a_display_text_labels_its_steps(
     expected: list[str | None] = [*labels] if labels else [TREE.label(number).fr for number in kept]
     assert [step.label.fr for step in steps or ()] == expected
     assert codes(remarks) == remarked
+
+
+def test_a_category_that_was_read_before_is_read_the_same_and_anew_with_another_tree() -> None:
+    said = DisplayCategory.model_validate({"fr": "Ours", "ids": [1007, 2033, 9999]})
+    grown = tree_from([{"id": 9999, "nameFr": "Banc", "nameNl": "Bank"}], known=TREE)
+    for tree, nl, remarked in (
+        (TREE, None, ["category_text_ambiguous", "category_unknown"]),
+        (grown, "Bank", ["category_text_ambiguous"]),
+    ) * 2:
+        remarks = Remarks()
+        path = path_of_display(said, tree, remarks)
+        assert path is not None
+        assert path[-1].label.nl == nl
+        assert codes(remarks) == remarked
+
+
+def test_a_category_that_is_far_too_long_is_read_like_any_other() -> None:
+    text = "Mobilier / Velo : " + "x" * 2000
+    path = path_of_display(DisplayCategory.model_validate({"fr": text, "ids": [1007, 2033, 9999]}), TREE, Remarks())
+    assert path is not None
+    assert path[-1].label.fr == "x" * 2000
 
 
 def test_a_fourth_level_is_not_a_title_by_itself() -> None:

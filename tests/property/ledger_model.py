@@ -135,4 +135,5 @@ class LedgerModel:
             lane.either_way.add(seq)
         else:
             event.turn = self.highest = self.highest + 1
+            lane.doubtful.discard(seq)
         lane.blocked = None if lane.blocked == seq else lane.blocked

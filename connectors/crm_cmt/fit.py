@@ -52,7 +52,10 @@ class Fitting:
         fitting = {}
         for language in _LANGUAGES:
             text = getattr(texts, language)
-            if text and (text := self.text(text, limit, *path, language)):
+            # Nearly every text fits as it is; only the others are worth a closer look.
+            if text and (len(text) > limit or "\x00" in text):
+                text = self.text(text, limit, *path, language)
+            if text:
                 fitting[language] = text
         return fitting or None
 

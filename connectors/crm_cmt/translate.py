@@ -36,10 +36,13 @@ def case_intake_from(change: CaseChange) -> dict[str, Any]:
     """The whole case, for a create. What is not known is left out, but for the municipality, which must be said."""
     fitting = Fitting()
     case = change.case
-    members = {name: member(case, fitting) for name, member in MEMBERS.items()}
-    members["extra"] = _without_nulls(members["extra"])
-    intake = {"reference": case.reference, "version": change.version, "tenant": case.tenant}
-    intake.update((name, value) for name, value in members.items() if value is not None and value != [])
+    intake: dict[str, Any] = {"reference": case.reference, "version": change.version, "tenant": case.tenant}
+    for name, member in MEMBERS.items():
+        value = member(case, fitting)
+        if value is not None and value != []:
+            intake[name] = value
+    if "extra" in intake:
+        intake["extra"] = _without_nulls(intake["extra"])
     return intake | _additions_from(change)
 
 

@@ -91,7 +91,7 @@ def _description(first: Comment | None, language: Language | None, remarks: Rema
         # A text needs a place in one language; French is what Fix My Street assumes of who never chose.
         remarks.add("description_language_unknown", "description")
         language = Language.FR
-    return Localised.model_validate({language.value: first.text.strip()})
+    return Localised(**{language.value: first.text.strip()})
 
 
 def _note(key: str, comment: Comment, creator: Creator | None, language: Language | None, remarks: Remarks) -> Note:

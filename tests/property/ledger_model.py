@@ -31,6 +31,7 @@ class ModelCase:
     fence: int = 0
     until: int = 0
     blocked: int | None = None
+    unsure: bool = False
     doubtful: set[int] = field(default_factory=set)
     either_way: set[int] = field(default_factory=set)
     """Reopened by a human: whether they count as in doubt until the next release is left to the ledger."""
@@ -91,7 +92,7 @@ class LedgerModel:
         lane = self.cases[case]
         given = self.open_of(case), set(lane.doubtful), set(lane.either_way)
         lane.owner, lane.fence, lane.until = owner, lane.fence + 1, self.now + LEASE_MS
-        lane.doubtful = set(given[0])
+        lane.doubtful, lane.unsure = set(given[0]), True
         return given
 
     def holds(self, case: str, owner: str, fence: int) -> bool:
@@ -113,7 +114,7 @@ class LedgerModel:
         lane = self.cases[case]
         lane.owner, lane.ready_at = None, self.now + wait
         lane.doubtful = {seq for seq in self.open_of(case) if self.event(seq).turn <= doubt}
-        lane.either_way = set()
+        lane.either_way, lane.unsure = set(), doubt > 0
 
     def renew(self, cases: Iterable[str]) -> None:
         for case in cases:

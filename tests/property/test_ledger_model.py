@@ -202,7 +202,7 @@ class LedgerMachine(RuleBasedStateMachine):
         lane = self.model.cases[self.model.event(seq).case]
         # what is in doubt is not hurried; everything else may run at once
         (row,) = self._run(self.world.sql("SELECT ready_at FROM cases WHERE key = :key", key=self._key_of(seq)))
-        assert row.ready_at == self.model.now or (lane.doubtful and row.ready_at == lane.ready_at)
+        assert row.ready_at == self.model.now or (lane.unsure and row.ready_at == lane.ready_at)
         lane.ready_at = row.ready_at
 
     def _key_of(self, seq: int) -> str:

@@ -39,7 +39,7 @@ class CrmCmtSettings(BaseModel):
     batch_size: int = Field(
         default=50, ge=1, le=100, description="How many cases go into one request at most; 1 sends each on its own."
     )
-    concurrency: int = Field(default=8, ge=1, le=128, description="How many requests may be in flight at once.")
+    concurrency: int = Field(default=16, ge=1, le=128, description="How many requests may be in flight at once.")
     settles_after_seconds: float = Field(
         default=0,
         ge=0,

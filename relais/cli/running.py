@@ -1,6 +1,7 @@
 """The verbs that start the program: run, migrate."""
 
 import asyncio
+import gc
 import signal
 import sys
 from enum import StrEnum
@@ -75,7 +76,19 @@ def migrate_ledger() -> None:
     typer.echo(f"the ledger is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
+def _tend_memory() -> None:
+    """Leave what was loaded at the start out of the garbage collector's rounds, and make the rounds rarer.
+
+    Nearly everything an event makes is freed by counting references; a round over a hundred thousand lasting objects
+    for every few events was a sixth of the processor time of a delivery.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 async def _run(configuration: Configuration, roles: frozenset[Role]) -> None:
+    _tend_memory()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -50,7 +50,8 @@ class DeliveryWorker:
     """Delivers what is ready until it is told to stop.
 
     ``wake`` may be set by anybody at any time: it says that something is ready. Without it the worker looks by itself
-    every ``pace.look_every``. Raises nothing; a ledger that is away is waited for.
+    every ``pace.look_every``. ``learn`` is awaited after each claim, before anything of it is translated. Raises
+    nothing; a ledger that is away is waited for.
     """
 
     def __init__(  # a worker needs all of this, and all of it is given
@@ -64,6 +65,7 @@ class DeliveryWorker:
         emit: Emit,
         owner: str,
         wake: asyncio.Event,
+        learn: Callable[[], Awaitable[None]] | None = None,
         pace: Pace | None = None,
         patience: Patience | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class DeliveryWorker:
         self._emit = emit
         self._owner = owner
         self._wake = wake
+        self._learn = learn
         self._pace = pace or Pace()
         self._patience = patience or Patience()
         self._gates = {name: SinkGate(sink) for name, sink in sinks.items()}
@@ -124,7 +127,10 @@ class DeliveryWorker:
                 room = self._pace.max_lanes - len(self._leases) if self._usable() and not self._stopping else 0
                 asked_at = time.monotonic()
                 tick = await self._ledger.lanes.tick(self._owner, reports, room=room, lease_ms=self._lease_ms)
+                if tick.claimed and self._learn is not None:
+                    await self._learn()
             except LedgerAwayError as error:
+                # what was claimed meanwhile is handed to nobody: its leases run out
                 self._ledger_lost(error)
                 return False
             self._ledger_found()

@@ -102,6 +102,7 @@ class Polls:
         self._catalogue = text(
             "SELECT version, digest, body FROM catalogues WHERE source = :source ORDER BY version DESC LIMIT 1"
         )
+        self._versions = text("SELECT source, max(version) AS version FROM catalogues GROUP BY source")
         self._new_catalogue = text(
             f"""INSERT INTO catalogues (source, version, digest, body, fetched_at)
             VALUES (:source, :version, :digest, :body, {now})"""
@@ -246,6 +247,11 @@ class Polls:
         """The body of the last observation of a thing, where it is still kept."""
         async with self._database.reading() as transaction:
             return await self._observations.last_body(transaction, source, door, external_id)
+
+    async def catalogue_versions(self) -> dict[str, int]:
+        """The newest version of each source's catalogue."""
+        async with self._database.reading() as transaction:
+            return {row.source: row.version for row in await transaction.rows(self._versions)}
 
     async def catalogue(self, source: str) -> tuple[int, str] | None:
         """The newest catalogue of a source: its version and its text."""

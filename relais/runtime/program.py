@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -105,7 +105,6 @@ class Program:
         """Run the roles' parts until stop; then stop taking in before stopping to deliver."""
         parts, settings = self._parts, self._parts.settings
         stop_reading, stop_taking, stop_giving = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        catalogues = CatalogueReader(ledger.polls, parts.sources)
         reading: list[Coroutine[Any, Any, None]] = []
         taking: list[Coroutine[Any, Any, None]] = []
         settles = max((sink.capabilities.settles_after for sink in parts.sinks.values()), default=timedelta(0))
@@ -127,11 +126,7 @@ class Program:
                 self._listen(ledger, broker)
         if Role.DELIVERY in self._roles:
             broker.on_wake(self._wake.set)
-            # what is translated with an older tree stays so: a report that has not changed is not told again
-            with suppress(LedgerAwayError):
-                await catalogues.once()
-            worker = self._worker(ledger)
-            giving += [worker.run(stop_giving), catalogues.run(stop_giving)]
+            giving.append(self._worker(ledger).run(stop_giving))
             if settings.publishes_feeds:
                 giving.append(FeedPublisher(ledger=ledger, broker=broker, emit=parts.emit).run(stop_giving))
         running_reading, running_taking, running_giving = (
@@ -206,6 +201,8 @@ class Program:
             emit=parts.emit,
             owner=parts.owner,
             wake=self._wake,
+            # what is translated with an older tree stays so: a report that has not changed is not told again
+            learn=CatalogueReader(ledger.polls, parts.sources).once,
             pace=Pace(max_lanes=settings.max_lanes, lease=settings.lease, drain=_DRAIN),
             patience=Patience(longest=settings.longest_wait, gives_up_after=settings.patience),
         )

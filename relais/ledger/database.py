@@ -1,11 +1,12 @@
 """One way to run a transaction on SQLite and on PostgreSQL; the same statements for both."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections import namedtuple
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -148,6 +149,7 @@ class SqliteDatabase:
             # the event loop's thread is the only one in steady state; migrations may come from another
             connect_args={"check_same_thread": False, "timeout": 1.0, "isolation_level": None},
         )
+        event.listen(self._engine, "do_connect", lambda *_: _make_private(path))
         event.listen(self._engine, "connect", _set_pragmas)
         event.listen(self._engine, "begin", _begin_nothing)
         self._turn = asyncio.Lock()
@@ -206,6 +208,12 @@ async def _begin_to_write(connection: sqlite3.Connection) -> None:
         else:
             return
         await asyncio.sleep(_STRANGER_LOOK_SECONDS)
+
+
+def _make_private(path: Path) -> None:
+    """A new ledger is its owner's alone; SQLite gives its other files the same rights. An old one keeps its own."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -288,7 +296,7 @@ def open_database(url: str, *, now: str | None = None) -> Database:
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database)
             with away_on_failure():
-                path.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return SqliteDatabase(path, now=now)
         case "postgresql":
             return PostgresDatabase(parsed.set(drivername="postgresql+asyncpg"), now=now)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import stat
 import sys
 import threading
 from asyncio.subprocess import PIPE, Process
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from relais.ledger.database import LedgerAwayError, SqliteDatabase
+from relais.ledger.database import LedgerAwayError, SqliteDatabase, open_database
 from relais.ledger.ledger import Ledger, ledger_over, open_ledger
+from relais.ledger.migrating import migrate
 from relais.ledger.ports import Fate
 from tests.contract.ledger_world import CLOCK, DIGEST_KEY, World, a_world, an_arrival, arrivals, masked, prepare
 
@@ -262,3 +264,15 @@ async def test_a_stranger_who_holds_the_file_stops_writing_and_nothing_else(worl
     finally:
         beating.cancel()
         stranger.close()
+
+
+async def test_a_new_ledger_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/folder/ledger.db")
+    await migrate(database)
+    try:
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "folder").iterdir()}
+        assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o700
+        assert {"ledger.db", "ledger.db-wal"} <= set(modes)
+        assert set(modes.values()) == {0o600}
+    finally:
+        await database.close()

@@ -64,11 +64,13 @@ class FixMyStreetSettings(BaseModel):
         description="The token that pushes must carry as well (`Authorization: Token ...`), if one was agreed.",
     )
     since: date = Field(
-        description="Reports created before this day are left alone, so that history does not flood the CRM."
+        description="Reports created before this day are not polled, so that history does not flood the CRM. What is "
+        "pushed to us is taken whatever its day: somebody has just asked the city for it."
     )
     municipalities: Annotated[tuple[PostalCode, ...], BeforeValidator(_listed)] = Field(
         min_length=1,
-        description="The postal codes whose reports are ours; the City of Brussels has 1000, 1020, 1120, 1130.",
+        description="The postal codes whose reports are polled; the City of Brussels has 1000, 1020, 1120, 1130. What "
+        "is pushed to us is taken wherever it is.",
     )
     recent_every: Pause = Field(
         default=timedelta(minutes=1), description="How often the first pages and the newest days are read."

@@ -67,7 +67,8 @@ class Lanes:
             attempts = CASE WHEN r.failed THEN cases.attempts + 1 WHEN r.finished > 0 THEN 0 ELSE cases.attempts END,
             failing_since = CASE WHEN r.failed THEN coalesce(cases.failing_since, {now})
                 WHEN r.finished > 0 THEN NULL ELSE cases.failing_since END,
-            last_error = CASE WHEN r.failed THEN r.error WHEN r.finished > 0 THEN NULL ELSE cases.last_error END,
+            last_error = CASE WHEN r.error IS NOT NULL THEN r.error WHEN r.finished > 0 THEN NULL
+                ELSE cases.last_error END,
             sink = CASE WHEN r.moved THEN r.sink ELSE cases.sink END,
             remote_id = CASE WHEN r.moved THEN r.remote_id ELSE cases.remote_id END,
             etag = CASE WHEN r.moved THEN r.etag ELSE cases.etag END,

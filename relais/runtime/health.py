@@ -5,16 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relais.ledger.database import LedgerAwayError
 from relais.ledger.ledger import Ledger
+from relais.ledger.probing import prove_writable
 from relais.telemetry.metrics import Metrics
 
-_LOOK: Final = text("SELECT 1")
 _CHECK_EVERY_SECONDS: Final = 1.0
 _CHECK_TIMEOUT_SECONDS: Final = 2.0
 
@@ -28,6 +27,7 @@ class Health:
     def __init__(self, metrics: Metrics, *, broker_up: Callable[[], bool]) -> None:
         self._metrics = metrics
         self._broker_up = broker_up
+        metrics.broker_up.set_function(broker_up)
         self._checked_at = 0.0
         self._trouble: str | None = "the ledger is not open yet"
         self._paused: list[str] = []
@@ -51,8 +51,7 @@ class Health:
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
                 # a ledger that can be read and not written is of no use to anybody who is pushed to
-                async with self.ledger.database.writing() as transaction:
-                    await transaction.rows(_LOOK)
+                await prove_writable(self.ledger.database)
                 self._paused = sorted(await self.ledger.sinks.paused())
             self._trouble = None
         except (LedgerAwayError, TimeoutError) as error:
@@ -67,7 +66,6 @@ class Health:
     async def _ready(self, _request: Request) -> Response:
         trouble = await self.trouble()
         broker_up = self._broker_up()
-        self._metrics.broker_up.set(broker_up)
         degraded = [] if broker_up else ["broker"]
         degraded += [f"sink {name} is paused" for name in self._paused]
         content: dict[str, object] = {"ready": trouble is None, "degraded": degraded}

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from relais.ledger.database import LedgerAwayError, SqliteDatabase, open_database
 from relais.ledger.ledger import Ledger, ledger_over, open_ledger
 from relais.ledger.migrating import migrate
 from relais.ledger.ports import Fate
+from relais.ledger.probing import prove_writable
 from tests.contract.ledger_world import CLOCK, DIGEST_KEY, World, a_world, an_arrival, arrivals, masked, prepare
 
 SHORT_SECONDS = 0.2
@@ -274,5 +276,22 @@ async def test_a_new_ledger_is_readable_by_its_owner_alone(tmp_path: Path) -> No
         assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o700
         assert {"ledger.db", "ledger.db-wal"} <= set(modes)
         assert set(modes.values()) == {0o600}
+    finally:
+        await database.close()
+
+
+async def test_a_disk_that_is_full_is_noticed_by_writing(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/ledger.db")
+    await migrate(database)
+    try:
+        async with database.reading() as transaction:
+            pages = (await transaction.rows(text("PRAGMA page_count")))[0][0]
+            # no more pages than there are: what SQLite says then is what it says of a full disk
+            await transaction.rows(text(f"PRAGMA max_page_count = {pages}"))
+        with pytest.raises(LedgerAwayError):
+            await prove_writable(database)
+        async with database.reading() as transaction:
+            await transaction.rows(text("PRAGMA max_page_count = 1000000"))
+        await prove_writable(database)
     finally:
         await database.close()

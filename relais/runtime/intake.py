@@ -51,13 +51,14 @@ class Intake:
         self._patience = patience.total_seconds()
         self._ended = False
         self._waiting: list[_Sender] = []
+        self._in_commit = 0
         self._news = asyncio.Event()
         self._away = False
 
     @property
     def waiting(self) -> int:
-        """How many arrivals wait for their commit."""
-        return len(self._waiting)
+        """How many arrivals wait for their commit, those included whose commit is under way."""
+        return self._in_commit + len(self._waiting)
 
     async def accept(self, arrival: Arrival) -> Receipt:
         """Return once the arrival is durable.
@@ -85,13 +86,15 @@ class Intake:
                     # the last group was no small one: more is coming, and one commit serves all of it
                     await asyncio.sleep(_GATHER_SECONDS)
                 group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
-                last_size = len(group)
+                last_size = self._in_commit = len(group)
                 await self._commit(group)
+                self._in_commit = 0
                 # the answers go out before the next group is taken
                 await asyncio.sleep(0)
         finally:
             stopper.cancel()
             self._ended = True
+            self._in_commit = 0
             self._turn_away(LedgerAwayError("the intake has ended"))
 
     async def _watch(self, stop: asyncio.Event) -> None:

@@ -114,13 +114,14 @@ class Program:
         )
         giving: list[Coroutine[Any, Any, None]] = [sweeper.run(stop_giving)]
         if Role.INTAKE in self._roles:
-            self._intake = Intake(
+            self._intake = intake = Intake(
                 ledger.acceptance,
                 capacity=settings.intake_capacity,
                 accepted=lambda many: self._accepted(broker, many),
                 emit=parts.emit,
             )
-            taking.append(self._intake.run(stop_taking))
+            parts.metrics.intake_waiting.set_function(lambda: intake.waiting)
+            taking.append(intake.run(stop_taking))
             reading.extend(self._pollers(ledger, broker, stop_reading))
             if settings.listens_to_bus:
                 self._listen(ledger, broker)

@@ -233,6 +233,16 @@ async def test_the_probes_answer_as_documented(stage: Stage) -> None:
     assert "relais_broker_up 0.0" in page
 
 
+async def test_the_metrics_know_the_broker_without_anybody_asking_the_probes(stage: Stage) -> None:
+    async with stage.served() as client:
+        up = (await client.get("/metrics")).text
+        stage.broker_up = False
+        down = (await client.get("/metrics")).text
+
+    assert "relais_broker_up 1.0" in up
+    assert "relais_broker_up 0.0" in down
+
+
 async def test_a_process_with_its_ledger_is_ready_as_documented(stage: Stage, ledger: Ledger) -> None:
     stage.health.ledger = ledger
     async with stage.served() as client:

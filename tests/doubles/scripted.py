@@ -19,6 +19,7 @@ from connectors.kit.ports import (
     Refusal,
     Remote,
     StoredEvent,
+    Webhook,
 )
 from schemas.attachment import Note
 from schemas.case import CaseEvent, CaseFacts, Kind, Status
@@ -48,7 +49,7 @@ class ScriptedSource:
 
     name = "scripted"
     precedence: Mapping[str, Sequence[str]] = {"*": ("poll", "webhook")}
-    webhooks = ()
+    webhooks: Sequence[Webhook] = ()
     polls = ()
     learnt = ""
     broken_door: str | None = None

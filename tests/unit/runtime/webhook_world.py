@@ -69,14 +69,12 @@ class FailingAcceptance:
     def __init__(self, behind: Acceptance) -> None:
         self._behind = behind
         self.asked = 0
-        self.held = 0
         self.fault: Exception | None = None
         self.open = asyncio.Event()
         self.open.set()
 
     async def accept(self, arrivals: Sequence[Any]) -> Any:
         self.asked += 1
-        self.held = len(arrivals)
         await self.open.wait()
         if self.fault is not None:
             raise self.fault
@@ -112,7 +110,7 @@ class Street:
 
     def held(self) -> int:
         """How many pushes wait for a commit, of a group under way or of the next."""
-        return self.acceptance.held + self.intake.waiting
+        return self.intake.waiting
 
     def lines(self) -> list[dict[str, Any]]:
         """What was logged."""

@@ -80,6 +80,18 @@ def idle(start: Start, count: int, seed: int) -> dict[str, float]:
     return {"p50_ms": took[len(took) // 2], "p99_ms": took[int(len(took) * 0.99)], "memory_mb": resting}
 
 
+def at_rest(start: Start, _count: int, _seed: int) -> dict[str, float]:
+    """Resident memory of a process that has nothing to do, in MB."""
+    with stage.lean_crm(0) as crm, start(crm) as (_, pid):
+        time.sleep(2)
+        return {"memory_mb": stage.memory_mb(pid)}
+
+
+def relais_delivery(crm: int) -> AbstractContextManager[tuple[int, int]]:
+    """Relais' delivery alone."""
+    return stage.relais(crm, role="delivery")
+
+
 def bare_intake(_crm: int) -> AbstractContextManager[tuple[int, int]]:
     """The bare loop, accepting only."""
     return stage.bare(None)
@@ -115,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=8000)
-    parser.add_argument("--only", choices=["accept", "end-to-end", "idle"])
+    parser.add_argument("--only", choices=["accept", "end-to-end", "memory", "idle"])
     arguments = parser.parse_args()
     console = Console(width=150)
     console.print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, medians of {arguments.rounds}")
@@ -125,6 +137,9 @@ def main() -> None:
         ("end-to-end", "webhook to CRM, 32 connections, CRM at 5 ms", end_to_end,
          [("bare loop", bare_all), ("relais, batches of 1", relais_single), ("relais, batches of 50", relais_batched),
           ("the same with feeds", relais_with_feeds)], arguments.count),
+        ("memory", "a process at rest", at_rest,
+         [("bare loop", bare_all), ("relais intake", relais_intake), ("relais delivery", relais_delivery),
+          ("relais run", relais_batched)], 0),
         ("idle", "one webhook at a time, CRM at once", idle,
          [("bare loop", bare_all), ("relais run", relais_batched)], 200),
     ]  # fmt: skip
@@ -154,7 +169,7 @@ def _show(console: Console, title: str, results: dict[str, dict[str, float]]) ->
         table.add_column(column, justify="right")
     table.add_column("of the bare loop", justify="right")
     base = next(iter(results.values()))
-    measure = "rate" if "rate" in base else "p50_ms"
+    measure = next(column for column in ("rate", "p50_ms", "memory_mb") if column in base)
     for name, result in results.items():
         table.add_row(name, *(f"{result[one]:,.1f}" for one in columns), f"{result[measure] / base[measure]:.2f}")
     console.print(table)

@@ -40,6 +40,9 @@ class Stage:
     crm: ScriptedCrm
     told: list[Happening] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    patience: Patience = field(
+        default_factory=lambda: Patience(first=timedelta(milliseconds=4), longest=timedelta(milliseconds=40))
+    )
 
     def worker(self, name: str = "worker", *, pace: Pace | None = None) -> DeliveryWorker:
         return DeliveryWorker(
@@ -52,7 +55,7 @@ class Stage:
             owner=name,
             wake=self.wake,
             pace=pace or Pace(lease=LEASE, look_every=timedelta(milliseconds=20)),
-            patience=Patience(first=timedelta(milliseconds=4), longest=timedelta(milliseconds=40)),
+            patience=self.patience,
         )
 
     async def accept(self, *arrivals: Arrival) -> None:
@@ -323,6 +326,22 @@ async def test_a_worker_that_lost_its_lease_writes_nothing_and_the_other_looks_f
     assert any(isinstance(one, LeaseLost) for one in stage.told)
 
 
+async def test_a_case_that_fails_for_longer_than_patience_lasts_is_parked_for_a_human(stage: Stage) -> None:
+    stage.crm.before = lambda _change: busy()
+    # waits too long to be spent in the lane, and no patience at all once a failure was written down
+    stage.patience = Patience(first=timedelta(hours=1), longest=timedelta(hours=1), gives_up_after=timedelta(0))
+    await stage.accept(an_event(1, "a", a_body("1")), an_event(2, "a", a_body("2", notes=["n"])))
+    async with stage.working():
+        await stage.until(lambda: _has(stage.told, DeliveryPostponed))
+        await stage.until(lambda: _waits(stage))
+        await stage.ledger.sinks.pause("crm", "so that resuming makes everything ready")
+        await stage.ledger.sinks.resume("crm")
+        stage.wake.set()
+        await stage.until(lambda: _has(stage.told, DeliveryParked))
+    (parked,) = await stage.ledger.stories.parked()
+    assert (parked.code, await _blocked(stage)) == ("patience_ended", parked.seq)
+
+
 async def test_several_workers_under_random_trouble_lose_double_and_reorder_nothing(stage: Stage) -> None:
     dice = random.Random(20260302)  # a repeatable test
 
@@ -375,3 +394,8 @@ async def _blocked(stage: Stage, name: str = "scripted:a") -> int | None:
     story = await stage.ledger.stories.story(name)
     assert story is not None
     return story.blocked_seq
+
+
+async def _waits(stage: Stage) -> bool:
+    story = await stage.ledger.stories.story("scripted:a")
+    return story is not None and story.owner is None and story.attempts > 0

@@ -1,6 +1,6 @@
 """The endpoints of the API, through the gateway or the site: wire in, wire out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from connectors.fixmystreet.settings import FixMyStreetSettings
 from connectors.kit.errors import TemporaryError
 from connectors.kit.http import Answer, error_for_status, exchange
 from connectors.kit.pace import Pace
-from connectors.kit.strict_json import MalformedJsonError, parse
+from connectors.kit.strict_json import MalformedJsonError, mended, parse
 from connectors.kit.token import TokenHolder
 
 
@@ -52,7 +52,7 @@ class Client:
         days = {"startDate": start, "endDate": end}
         parameters: dict[str, str] = {"page": str(page), "size": str(size), "municipality": municipality}
         parameters |= {name: day.isoformat() for name, day in days.items() if day}
-        document = await self._get("/incidents", parameters)
+        document = _document(await self._answer("/incidents", parameters), _read_or_mended)
         # HAL leaves ``_embedded`` out when there is nothing to embed.
         embedded = _object(document, "_embedded").get("response")
         incidents = tuple(item for item in embedded if isinstance(item, dict)) if isinstance(embedded, list) else ()
@@ -65,7 +65,7 @@ class Client:
         answer = await self._answer(f"/incidents/{number}", {})
         if answer.status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
             return None
-        document = _document(answer)
+        document = _document(answer, _read_or_mended)
         incident = document.get("response", document)
         if not isinstance(incident, dict) or "id" not in incident:
             raise TemporaryError("the incident is not one", code="unreadable_answer")
@@ -73,10 +73,7 @@ class Client:
 
     async def categories(self) -> Mapping[str, Any]:
         """The whole tree of categories."""
-        return await self._get("/categories", {})
-
-    async def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        return _document(await self._answer(path, parameters))
+        return _document(await self._answer("/categories", {}), parse)
 
     async def _answer(self, path: str, parameters: Mapping[str, str]) -> Answer:
         async def ask(token: str | None) -> Answer:
@@ -88,13 +85,21 @@ class Client:
         return await (self._token.send(ask) if self._token else ask(None))
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _read_or_mended(body: bytes) -> Any:
+    """One unsound incident may not keep us from the others, nor from itself."""
+    try:
+        return parse(body)
+    except MalformedJsonError:
+        return mended(body)
+
+
+def _document(answer: Answer, read: Callable[[bytes], Any]) -> dict[str, Any]:
     reason = f"Fix My Street answered {answer.status}"
     error = error_for_status(answer.status, answer.headers, writing=False, reason=reason)
     if error is not None:
         raise error
     try:
-        document = parse(answer.body)
+        document = read(answer.body)
     except MalformedJsonError as malformed:
         raise TemporaryError(f"the answer is not sound JSON: {malformed.reason}", code="unreadable_answer") from None
     if not isinstance(document, dict):

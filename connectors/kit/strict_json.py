@@ -1,7 +1,8 @@
-"""Reading JSON from hands we do not trust: what is ambiguous or would poison a database is refused at the door."""
+"""Reading JSON from hands we do not trust: what is ambiguous or would poison a database is refused, or mended."""
 
 import json
 import math
+import re
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
@@ -39,6 +40,21 @@ def parse(body: bytes) -> Any:
     if "\\u" in text:
         _refuse_unstorable_text(document)
     return document
+
+
+def mended(body: bytes) -> Any:
+    """What ``parse`` would give if the faults that it refuses had not been made; ``parse`` reads what comes out of it.
+
+    For a body that holds many things, one of which may not cost us the others. A character that cannot be kept becomes
+    U+FFFD, a number that cannot be kept becomes null, and so does what is nested too deep (it is dropped unread); of a
+    key said twice the last is taken. Raises MalformedJsonError for what is no JSON text however it is read.
+    """
+    text = _without_the_depth(body.decode("utf-8", errors="replace"))
+    try:
+        document = _LENIENT_DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise MalformedJsonError(f"not JSON at character {error.pos}") from None
+    return _storable(document)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -106,3 +122,55 @@ def _refuse_text(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise MalformedJsonError("a text holds half a surrogate pair") from None
+
+
+# --- mending ---------------------------------------------------------------------------------------------------------
+
+_STRING_OR_BRACKET: Final = re.compile(r'"(?>[^"\\]+|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+"""A text, ended or not, or a bracket outside of any; nothing is ever tried twice, so the time is linear."""
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+def _without_the_depth(text: str) -> str:
+    """The same with null for what is nested too deep: on the text, because the decoder would run out of stack on it."""
+    kept = []
+    depth = kept_to = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        match match[0]:
+            case "[" | "{":
+                depth += 1
+                if depth == MAX_DEPTH + 1:
+                    kept.append(text[kept_to : match.start()])
+                    kept_to = len(text)
+            case "]" | "}":
+                depth -= 1
+                if depth == MAX_DEPTH:
+                    kept.append("null")
+                    kept_to = match.end()
+    return "".join([*kept, text[kept_to:]])
+
+
+def _whole_or_none(digits: str) -> int | None:
+    return int(digits) if len(digits) <= MAX_NUMBER_LENGTH else None
+
+
+def _fraction_or_none(digits: str) -> float | None:
+    number = float(digits) if len(digits) <= MAX_NUMBER_LENGTH else math.inf
+    return number if math.isfinite(number) else None
+
+
+_LENIENT_DECODER: Final = json.JSONDecoder(
+    parse_int=_whole_or_none, parse_float=_fraction_or_none, parse_constant=lambda _name: None, strict=False
+)
+
+
+def _storable(value: Any) -> Any:
+    """Calls itself no deeper than the depth that was left."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_storable(child) for child in value]
+    return value

@@ -96,7 +96,7 @@ async def test_days_are_asked_for_as_days() -> None:
         (httpx.Response(200, text="<html>"), TemporaryError),
         (httpx.Response(200, json=[1]), TemporaryError),
         (httpx.Response(200, json={"message": "hello"}), TemporaryError),
-        (httpx.Response(200, content=b'{"page": {}, "page": {}}'), TemporaryError),
+        (httpx.Response(200, content=b'{"page": {}'), TemporaryError),
         (httpx.ReadTimeout("x"), TemporaryError),
         (httpx.ConnectError("x"), TemporaryError),
     ],

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from connectors.kit.errors import ConnectorError, MisconfiguredError, RejectedError, TemporaryError
+from connectors.kit.strict_json import parse
 from tests.contract.keeper import Keeper, KilledError
 from tests.unit.fixmystreet.world import NOW, Api, a_source, an_incident, the_polls
 
@@ -175,6 +176,34 @@ async def test_an_incident_without_a_number_is_told_and_does_not_hold_back_the_o
             await keeper.run(the_polls(source)[0])
     assert keeper.ids == {1}
     assert keeper.cursors["recent"]["read_to"] == "2026-05-20"
+
+
+FAULTS = {
+    "NUL": '"a\\u0000b"',
+    "half a surrogate pair": '"\\ud83d"',
+    "a key twice": '"CREATED", "status": "CLOSED"',
+    "too deep": "[" * 40 + "]" * 40,
+    "a number too long": "9" * 101,
+    "not a number": "NaN",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+async def test_an_unsound_incident_is_mended_and_holds_no_other_back(fault: str) -> None:
+    keeper = Keeper()
+    api = Api(an_incident(1), an_incident(2, status="FAULT"), an_incident(3))
+    sound = json.dumps({"_embedded": {"response": api.incidents}, "page": {"totalPages": 1}})
+    api.answers["/incidents"] = httpx.Response(200, content=sound.replace('"FAULT"', fault))
+    api.answers["/incidents/2"] = httpx.Response(200, content=json.dumps(api.incidents[1]).replace('"FAULT"', fault))
+    async with a_source(api, municipalities=("1000",)) as source:
+        for poll in the_polls(source):
+            await keeper.run(poll)
+        look = await the_polls(source)[0].look_again(["2"])
+    first, unsound, third = keeper.pages[1].observations
+    assert [json.loads(seen.body) for seen in (first, third)] == [api.incidents[0], api.incidents[2]]
+    assert parse(unsound.body)["id"] == 2
+    assert [seen.content for seen in look.present] == [unsound.content]
+    assert parse(look.present[0].body)["id"] == 2
 
 
 # --- the catalogue ---------------------------------------------------------------------------------------------------

@@ -16,6 +16,19 @@ Emit = Callable[[Happening], None]
 """Tells that something happened; never raises, never waits."""
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LIBRARIES: Final = (
+    "httpx",
+    "httpcore",
+    "aiohttp",
+    "asyncio",
+    "nats",
+    "faststream",
+    "uvicorn",
+    "uvicorn.error",  # the levels of these two are set apart from their parent's by whoever configures uvicorn
+    "uvicorn.access",
+    "sqlalchemy",
+    "alembic",
+)
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -70,5 +83,5 @@ def silence_libraries(level: int = logging.WARNING) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_KindOnly())
     logging.basicConfig(level=level, handlers=[handler])
-    for name in ("httpx", "httpcore", "aiohttp", "asyncio", "nats", "faststream", "uvicorn", "sqlalchemy", "alembic"):
+    for name in _LIBRARIES:
         logging.getLogger(name).setLevel(level)

@@ -1,6 +1,7 @@
 """Faults on request: what a real client sees over a real socket, and whether the work was done."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,6 +77,14 @@ async def a_bench() -> AsyncIterator[Bench]:
 async def bench() -> AsyncIterator[Bench]:
     async with a_bench() as opened:
         yield opened
+
+
+async def test_a_stand_in_leaves_the_log_of_its_process_as_it_is() -> None:
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error")]
+    before = [(logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
+    async with a_bench():
+        during = [(logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
+    assert during == before
 
 
 async def test_without_rules_nothing_goes_wrong(bench: Bench) -> None:

@@ -62,21 +62,28 @@ def test_a_log_that_nobody_reads_any_more_harms_nobody() -> None:
     Emitter(Metrics(), stream=ClosedStream())(REFUSED)
 
 
+def every_logger() -> list[logging.Logger]:
+    root = logging.getLogger()
+    return [root, *(one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger))]
+
+
 @contextmanager
 def nobody_logging() -> Iterator[None]:
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, levels = root.handlers[:], {logger: logger.level for logger in every_logger()}
     root.handlers.clear()
     try:
         yield
     finally:
         root.handlers[:] = before
-        root.setLevel(level)
+        for logger in every_logger():
+            logger.setLevel(levels.get(logger, logging.NOTSET))
 
 
 def test_a_library_says_that_something_is_wrong_and_not_what_it_was_doing(capsys: pytest.CaptureFixture[str]) -> None:
     """Their messages and tracebacks repeat addresses, parameters and bodies."""
     with nobody_logging():
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         silence_libraries()
         fault = ValueError("Camille Vermeulen")
         logging.getLogger("uvicorn.error").error("while answering %s", "Camille Vermeulen", exc_info=fault)

@@ -50,6 +50,18 @@ def known_connectors() -> tuple[Connector, ...]:
     return CATALOGUE
 
 
+def read_settings() -> Settings:
+    """The engine's own settings, for what needs no connector.
+
+    Raises SettingsError with every fault found, a misspelt variable of a connector among them.
+    """
+    settings, faults = _engine_settings()
+    faults.extend(_unknown_settings())
+    if faults or settings is None:
+        raise SettingsError(faults)
+    return settings
+
+
 def read_configuration() -> Configuration:
     """Read the environment and the rules.
 
@@ -72,11 +84,7 @@ def read_configuration() -> Configuration:
             read[name] = load_connector_settings(name, connector.settings)
         except SettingsError as error:
             faults.extend(error.faults)
-    known: dict[str, type[BaseModel]] = {connector_prefix(name): one.settings for name, one in connectors.items()}
-    try:
-        refuse_unknown({PREFIX: Settings, **known})
-    except SettingsError as error:
-        faults.extend(error.faults)
+    faults.extend(_unknown_settings())
     if faults or settings is None:
         raise SettingsError(faults)
     rules = load([settings.rules]) if settings.rules else load_bundled()
@@ -92,6 +100,16 @@ def _engine_settings() -> tuple[Settings | None, list[str]]:
         return load_settings(), []
     except SettingsError as error:
         return None, list(error.faults)
+
+
+def _unknown_settings() -> tuple[str, ...]:
+    """What begins like a setting and is none of the engine's nor of any connector's."""
+    known: dict[str, type[BaseModel]] = {connector_prefix(one.name): one.settings for one in CATALOGUE}
+    try:
+        refuse_unknown({PREFIX: Settings, **known})
+    except SettingsError as error:
+        return error.faults
+    return ()
 
 
 def route_by(rules: Rules) -> Route:

@@ -6,9 +6,9 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import typer
 
-from relais.bootstrap import Configuration, read_configuration
+from relais.bootstrap import Configuration, read_configuration, read_settings
 from relais.operations.opening import UnavailableError
-from relais.settings import Settings, SettingsError, load_settings
+from relais.settings import Settings, SettingsError
 from routing.fault import InvalidRulesError
 
 _T = TypeVar("_T")
@@ -23,7 +23,7 @@ MISUSED: Final = 2
 def settings_or_exit() -> Settings:
     """The engine's own settings; every fault is said."""
     try:
-        return load_settings()
+        return read_settings()
     except SettingsError as error:
         fail(*error.faults, code=MISUSED)
 

@@ -150,6 +150,20 @@ def test_settings_that_cannot_be_used_name_their_variable_and_end_with_2(
     assert "hidden" not in result.output
 
 
+@pytest.mark.parametrize(
+    "words", [("parked",), ("retry", "1"), ("resume",), ("migrate",), ("show", "x:1")], ids=lambda words: words[0]
+)
+def test_no_verb_touches_the_usual_ledger_because_the_name_of_another_was_misspelt(
+    relais: Relais, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("RELAIS_LEDGER_URL")
+    monkeypatch.setenv("RELAIS_LEDGER_UR", "postgresql://hidden")
+    result = relais(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "RELAIS_LEDGER_UR: no such setting; did you mean RELAIS_LEDGER_URL?\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_check_has_a_line_each_and_fails_when_anything_is_wrong(relais: Relais) -> None:
     relais("migrate")
     result = relais("check")

@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -71,12 +71,8 @@ def read_configuration() -> Configuration:
     connectors = {connector.name: connector for connector in CATALOGUE}
     settings, faults = _engine_settings()
     sources, sinks = load_connector_names()
-    faults.extend(
-        f"{PREFIX}{variable}: no connector {name}; there are {', '.join(sorted(connectors))}"
-        for variable, names in (("SOURCES", sources), ("SINKS", sinks))
-        for name in names
-        if name not in connectors
-    )
+    faults.extend(_misplaced("SOURCES", "source", sources, [one.name for one in CATALOGUE if one.open_source]))
+    faults.extend(_misplaced("SINKS", "sink", sinks, [one.name for one in CATALOGUE if one.open_sink]))
     chosen = {name: connectors[name] for name in dict.fromkeys((*sources, *sinks)) if name in connectors}
     read: dict[str, BaseModel] = {}
     for name, connector in chosen.items():
@@ -85,12 +81,14 @@ def read_configuration() -> Configuration:
         except SettingsError as error:
             faults.extend(error.faults)
     faults.extend(_unknown_settings())
+    if settings is not None and settings.rules is not None and not settings.rules.exists():
+        faults.append(f"{PREFIX}RULES: there is no such file or folder")
     if faults or settings is None:
         raise SettingsError(faults)
     rules = load([settings.rules]) if settings.rules else load_bundled()
-    for name in settings.sources:
-        if name not in rules.by_source:
-            raise SettingsError([f"{PREFIX}SOURCES: there are no routing rules for {name}"])
+    faults.extend(_faults_between(rules, settings))
+    if faults:
+        raise SettingsError(faults)
     return Configuration(settings, chosen, read, rules)
 
 
@@ -100,6 +98,28 @@ def _engine_settings() -> tuple[Settings | None, list[str]]:
         return load_settings(), []
     except SettingsError as error:
         return None, list(error.faults)
+
+
+def _misplaced(variable: str, role: str, named: Iterable[str], able: Sequence[str]) -> Iterator[str]:
+    """Who was named for a role that it cannot play."""
+    for name in named:
+        if name not in able:
+            yield f"{PREFIX}{variable}: no {role} {name}; there are {', '.join(sorted(able))}"
+
+
+def _faults_between(rules: Rules, settings: Settings) -> Iterator[str]:
+    """Sources that no rule speaks of, and sinks that a rule sends to and nobody configured: their cases would wait."""
+    for name in settings.sources:
+        indexed = rules.by_source.get(name)
+        if indexed is None:
+            yield f"{PREFIX}SOURCES: there are no routing rules for {name}"
+            continue
+        first_by_destination: dict[str, str] = {}
+        for rule in indexed.rule_set.rules:
+            first_by_destination.setdefault(rule.then.destination or indexed.rule_set.destination, rule.name)
+        for destination, rule_name in first_by_destination.items():
+            if destination not in settings.sinks:
+                yield f"{PREFIX}SINKS: without {destination}, where the rule {rule_name} of {name} sends its cases"
 
 
 def _unknown_settings() -> tuple[str, ...]:
@@ -155,7 +175,8 @@ async def open_parts(configuration: Configuration, *, role: str) -> AsyncIterato
     """
     metrics = Metrics()
     async with open_sources(configuration) as sources, open_sinks(configuration) as sinks:
-        _no_request_may_outlive_its_lease(configuration.settings, sinks)
+        if faults := faults_of_lease(configuration.settings, sinks):
+            raise SettingsError(faults)
         yield Parts(
             settings=configuration.settings,
             sources=sources,
@@ -167,15 +188,14 @@ async def open_parts(configuration: Configuration, *, role: str) -> AsyncIterato
         )
 
 
-def _no_request_may_outlive_its_lease(settings: Settings, sinks: Mapping[str, Sink]) -> None:
-    faults = [
+def faults_of_lease(settings: Settings, sinks: Mapping[str, Sink]) -> list[str]:
+    """What is wrong where a request could outlive the lease of its case; how long one may take, its sink knows."""
+    return [
         f"{PREFIX}LEASE: must be longer than twice the longest request of {name}, "
         f"which may take {sink.capabilities.request_timeout.total_seconds():g} s"
         for name, sink in sinks.items()
         if settings.lease <= sink.capabilities.request_timeout * 2
     ]
-    if faults:
-        raise SettingsError(faults)
 
 
 def owner_name(role: str) -> str:

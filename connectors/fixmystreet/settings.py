@@ -1,11 +1,24 @@
 """The settings of Fix My Street."""
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 from schemas.place import PostalCode
+
+_GATEWAY: Final = "https://api.brussels/api/fixmystreet/1.0.0"
+_Given = TypeVar("_Given", str, SecretStr, None)
 
 
 def _address(url: str) -> str:
@@ -41,17 +54,24 @@ class FixMyStreetSettings(BaseModel):
         "`site` the web site's own backend (no key, not a published API).",
     )
     base_url: Address = Field(
-        default="https://api.brussels/api/fixmystreet/1.0.0",
-        description="The address that `/incidents` and `/categories` stand under.",
+        default=_GATEWAY,
+        validate_default=True,
+        description="The address that `/incidents` and `/categories` stand under; usually the gateway's, so that it "
+        "has to be given with `site`.",
     )
     token_url: Address = Field(
         default="https://api.brussels/api/token", description="Where the gateway gives tokens; unused with `site`."
     )
     consumer_key: str | None = Field(
-        default=None, min_length=1, description="The key of the gateway subscription; required with `gateway`."
+        default=None,
+        min_length=1,
+        validate_default=True,
+        description="The key of the gateway subscription; required with `gateway`.",
     )
     consumer_secret: Secret | None = Field(
-        default=None, description="The secret of the gateway subscription; required with `gateway`."
+        default=None,
+        validate_default=True,
+        description="The secret of the gateway subscription; required with `gateway`.",
     )
     scope: str | None = Field(
         default=None, description="The scope to ask a token for; none unless the gateway wants one."
@@ -94,9 +114,16 @@ class FixMyStreetSettings(BaseModel):
         default=33_554_432, ge=65_536, description="The largest answer read, in bytes after decompression."
     )
 
-    @model_validator(mode="after")
-    def _a_gateway_needs_credentials(self) -> Self:
-        missing = [name for name in ("consumer_key", "consumer_secret") if getattr(self, name) is None]
-        if self.access == "gateway" and missing:
-            raise ValueError(f"access through the gateway needs {' and '.join(missing)}")
-        return self
+    @field_validator("base_url")
+    @classmethod
+    def _the_site_is_not_the_gateway(cls, url: str, info: ValidationInfo) -> str:
+        if info.data.get("access") == "site" and url == _GATEWAY:
+            raise ValueError("this is the gateway; access through the site needs the site's own address")
+        return url
+
+    @field_validator("consumer_key", "consumer_secret")
+    @classmethod
+    def _a_gateway_needs_credentials(cls, given: _Given, info: ValidationInfo) -> _Given:
+        if info.data.get("access") == "gateway" and given is None:
+            raise ValueError("access through the gateway needs it")
+        return given

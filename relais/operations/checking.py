@@ -13,7 +13,7 @@ import nats.errors
 from connectors.kit.errors import ConnectorError
 from connectors.kit.http import fast_transport
 from connectors.kit.ports import Health, Sink, Source
-from relais.bootstrap import Configuration, open_sinks, open_sources, read_configuration
+from relais.bootstrap import Configuration, faults_of_lease, open_sinks, open_sources, read_configuration
 from relais.operations.messaging import open_visit
 from relais.operations.opening import UnavailableError, ledger_file, open_books
 from relais.operations.pausing import paused_sinks
@@ -56,6 +56,8 @@ async def check_everything(
         if configuration is not None:
             sources = await stack.enter_async_context(open_sources(configuration, open_transport))
             sinks = await stack.enter_async_context(open_sinks(configuration, open_transport))
+            if faults := faults_of_lease(configuration.settings, sinks):
+                results = [CheckResult("settings", ok=False, detail=fault) for fault in faults]
             looks.append(check_systems(sources, sinks))
         for found in await asyncio.gather(*looks):
             results += found

@@ -12,6 +12,18 @@ from relais.settings import Settings, SettingsError, load_settings
 from tests.unit.environment import ENOUGH, ROOT, clean_environment
 
 SECRET = "s3cret-Pa55word"
+VOCABULARY = """
+case_types: {other: {fr: Autre, nl: Andere}}
+departments: {desk: {fr: Guichet, nl: Loket}}
+destinations: {crm_cmt: {fr: CRM, nl: CRM}, archive: {fr: Archives, nl: Archief}}
+"""
+RULES = """
+source: fixmystreet
+destination: crm_cmt
+rules:
+  - {name: night, when: {languages: [de]}, then: {case_type: other, department: desk, destination: archive}}
+  - {name: rest, then: {case_type: other, department: desk, tags: [to-be-classified]}}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +57,7 @@ def test_what_is_required_and_missing_is_named(monkeypatch: pytest.MonkeyPatch, 
     variables(monkeypatch)
     monkeypatch.delenv(missing)
     (fault,) = faults()
-    if missing in ("RELAIS_FIXMYSTREET_CONSUMER_KEY", "RELAIS_FIXMYSTREET_CONSUMER_SECRET"):
-        assert missing.rpartition("FIXMYSTREET_")[2].lower() in fault
-    else:
-        assert fault.startswith(f"{missing}: ")
+    assert fault.startswith(f"{missing}: ")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +82,12 @@ def test_what_is_required_and_missing_is_named(monkeypatch: pytest.MonkeyPatch, 
         ("FEEDS", "perhaps"),
         ("LOG_LEVEL", "loud"),
         ("SOURCES", "fixmystret"),
+        ("SOURCES", "crm_cmt"),
         ("SINKS", "crm"),
+        ("SINKS", "fixmystreet"),
+        ("SINKS", "fixmystreet,crm_cmt"),
+        ("SINKS", ","),
+        ("RULES", f"/nowhere/{SECRET}"),
         ("FIXMYSTREET_ACCESS", "door"),
         ("FIXMYSTREET_BASE_URL", "api.brussels"),
         ("FIXMYSTREET_BASE_URL", f"https://relais:{SECRET}@api.brussels/"),
@@ -95,6 +109,28 @@ def test_a_value_that_cannot_be_used_names_its_variable_and_never_repeats_itself
     assert told
     assert all(fault.startswith(f"RELAIS_{variable}: ") for fault in told)
     assert SECRET not in " ".join(told)
+
+
+def test_the_site_has_no_usual_address_and_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables(monkeypatch, FIXMYSTREET_ACCESS="site")
+    monkeypatch.delenv("RELAIS_FIXMYSTREET_CONSUMER_KEY")
+    monkeypatch.delenv("RELAIS_FIXMYSTREET_CONSUMER_SECRET")
+    (fault,) = faults()
+    assert fault.startswith("RELAIS_FIXMYSTREET_BASE_URL: ")
+    monkeypatch.setenv("RELAIS_FIXMYSTREET_BASE_URL", "https://site.example/api")
+    read_configuration()
+
+
+def test_a_rule_that_sends_to_a_sink_that_is_not_configured_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Otherwise its cases would be accepted and never go anywhere."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "vocabulary.yaml").write_text(VOCABULARY, "utf-8")
+    (folder / "fixmystreet.yaml").write_text(RULES, "utf-8")
+    variables(monkeypatch, RULES=str(folder))
+    assert faults() == ["RELAIS_SINKS: without archive, where the rule night of fixmystreet sends its cases"]
 
 
 def test_a_slip_of_the_pen_is_refused_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:

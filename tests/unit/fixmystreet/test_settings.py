@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.fixmystreet.settings import FixMyStreetSettings
-from tests.unit.fixmystreet.world import some_settings
+from tests.unit.fixmystreet.world import SITE, some_settings
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,9 @@ from tests.unit.fixmystreet.world import some_settings
         ({"municipalities": "1000,brussels"}, "municipalities"),
         ({"webhook_signature_key": ""}, "webhook_signature_key"),
         ({"access": "door"}, "access"),
-        ({"access": "gateway"}, "consumer_key and consumer_secret"),
+        ({"access": "gateway", "consumer_secret": "word"}, "consumer_key"),
         ({"access": "gateway", "consumer_key": "key"}, "consumer_secret"),
+        ({"base_url": "https://api.brussels/api/fixmystreet/1.0.0/"}, "base_url"),
         ({"base_url": "fixmystreet.brussels"}, "base_url"),
         ({"base_url": "https://name:word@fixmystreet.brussels"}, "base_url"),
         ({"base_url": "https://fixmystreet.brussels/api?key=1"}, "base_url"),
@@ -38,7 +39,7 @@ def test_a_wrong_setting_is_named_and_not_repeated(changed: dict[str, Any], name
 
 def test_from_which_day_and_for_whom_are_required() -> None:
     with pytest.raises(ValidationError) as raised:
-        FixMyStreetSettings.model_validate({"access": "site", "webhook_signature_key": "key"})
+        FixMyStreetSettings.model_validate({"access": "site", "base_url": SITE, "webhook_signature_key": "key"})
     assert {error["loc"] for error in raised.value.errors()} == {("since",), ("municipalities",)}
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
+import httpx
 import pytest
 
 from connectors.kit.errors import MisconfiguredError
@@ -14,6 +15,7 @@ from relais.operations import checking
 from relais.operations.checking import CheckResult, check_broker, check_ledger, check_rules, check_systems
 from relais.settings import Settings
 from tests.doubles.scripted import ScriptedCrm, ScriptedSource
+from tests.unit.environment import ENOUGH
 from tests.unit.operations.world import Desk
 
 
@@ -133,6 +135,18 @@ async def test_faulty_settings_leave_the_rest_to_be_looked_at(environment: pytes
     assert any("RELAIS_FIXMYSTREET_SINCE" in result.detail for result in faults)
     assert not any("yesterday" in result.detail for result in faults)
     assert {result.name for result in results} == {"settings", "rules", "ledger", "broker"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("LEASE", "10"), ("SINKS", "fixmystreet"), ("SOURCES", "crm_cmt"), ("RULES", "/nowhere")]
+)
+async def test_what_the_start_refuses_is_a_fault(environment: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    for name, given in (ENOUGH | {f"RELAIS_{variable}": value}).items():
+        environment.setenv(name, given)
+    results = await checking.check_everything(lambda: httpx.MockTransport(lambda _: httpx.Response(503)))
+    told = [(result.ok, result.detail.partition(":")[0]) for result in results if result.name == "settings"]
+    assert (False, f"RELAIS_{variable}") in told
+    assert not any(ok for ok, _ in told)
 
 
 async def test_settings_of_the_engine_that_cannot_be_used_end_the_looking(environment: pytest.MonkeyPatch) -> None:

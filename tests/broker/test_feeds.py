@@ -4,17 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
 from relais.ledger.announcing import Announcement
+from relais.ledger.database import LedgerAwayError
+from relais.ledger.ledger import Ledger
 from relais.ledger.ports import ClaimedCase, Done, How, Standing
 from relais.ledger.tables import DELIVERED, OUTCOME_DUE, PARKED, READY_DUE, SKIPPED
 from relais.runtime.broker import BrokerAwayError, open_broker
 from relais.runtime.feeds import FeedPublisher, messages_of
-from relais.telemetry.events import HandlerFailed, Happening
+from relais.telemetry.events import HandlerFailed, Happening, LedgerAway, LedgerBack
 from schemas.channels import CaseDelivered, CaseParked, CaseReady
 from tests.broker.nats_outsider import NatsOutsider
 from tests.broker.waiting import eventually
@@ -239,3 +241,51 @@ async def test_it_is_quick_when_it_is_woken_and_ends_when_it_is_told(world: Worl
 
 
 def _nothing(_happening: Happening) -> None: ...
+
+
+class AwayOnce:
+    """A ledger that is away the first time it is asked what is due, and has nothing to tell from then on."""
+
+    def __init__(self) -> None:
+        self.feeds = self
+        self.asked = 0
+
+    async def due(self, _limit: int) -> list[Announcement]:
+        self.asked += 1
+        if self.asked == 1:
+            raise LedgerAwayError("refused")
+        return []
+
+
+class Lookout(ABroker):
+    """Counts how often somebody looked whether it is up."""
+
+    looks = 0
+    stands = True
+
+    @property
+    def up(self) -> bool:
+        self.looks += 1
+        return self.stands
+
+    @up.setter
+    def up(self, stands: bool) -> None:
+        self.stands = stands
+
+
+async def test_a_ledger_is_not_said_to_be_back_before_it_was_asked() -> None:
+    """With the broker away as well, nobody asks it."""
+    told: list[Happening] = []
+    broker, ledger, stop = Lookout(), AwayOnce(), asyncio.Event()
+    publisher = FeedPublisher(ledger=cast("Ledger", ledger), broker=broker, emit=told.append)
+    running = asyncio.create_task(publisher.run(stop))
+    await eventually(lambda: told == [LedgerAway(part="feeds", reason="refused")])
+    broker.stands, seen = False, broker.looks
+    publisher.wake.set()
+    await eventually(lambda: broker.looks > seen)
+    assert len(told) == 1
+    broker.stands = True
+    publisher.wake.set()
+    await eventually(lambda: told[1:] == [LedgerBack(part="feeds")])
+    stop.set()
+    await running

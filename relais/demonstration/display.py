@@ -1,5 +1,6 @@
 """What a person sees of a demonstration: a live line or plain lines while it runs, tables at the end."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,9 +164,8 @@ def show_addresses(console: Console, stage: Stage, outcome: Outcome) -> None:
     for name, address in rows:
         console.print(f"{name:<16} {address}", highlight=False, soft_wrap=True)
     console.print(
-        f"\nIn another shell:\n  export RELAIS_LEDGER_URL={stage.ledger_url}\n"
-        f"or all of its settings:\n  . {settings}\n"
-        f"then, for example:\n  relais show fixmystreet:{outcome.verdict.liveliest}\n"
+        f"\nIn another shell, for example:\n"
+        f"  . {shlex.quote(str(settings.absolute()))} && relais show fixmystreet:{outcome.verdict.liveliest}\n"
         "Ctrl-C ends it.",
         highlight=False,
         markup=False,

@@ -53,12 +53,10 @@ class Client:
         parameters: dict[str, str] = {"page": str(page), "size": str(size), "municipality": municipality}
         parameters |= {name: day.isoformat() for name, day in days.items() if day}
         document = _document(await self._answer("/incidents", parameters), _read_or_mended)
-        # HAL leaves ``_embedded`` out when there is nothing to embed.
-        embedded = _object(document, "_embedded").get("response")
-        incidents = tuple(item for item in embedded if isinstance(item, dict)) if isinstance(embedded, list) else ()
-        if not incidents and "page" not in document and "_embedded" not in document:
-            raise TemporaryError("the list of incidents is not one", code="unreadable_answer")
-        return Listing(incidents, _count(_object(document, "page").get("totalPages")))
+        incidents = _listed(document)
+        pages = _count(_object(document, "page").get("totalPages"))
+        # No pages and yet something on one: whoever says so does not count its pages.
+        return Listing(incidents, None if pages == 0 and incidents else pages)
 
     async def incident(self, number: str) -> Mapping[str, Any] | None:
         """An incident by its number, ``None`` where there is none (404 or 410)."""
@@ -105,6 +103,19 @@ def _document(answer: Answer, read: Callable[[bytes], Any]) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise TemporaryError("the answer is not a JSON object", code="unreadable_answer")
     return document
+
+
+def _listed(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The incidents on a page; only what is known to mean an empty page is taken for one."""
+    embedded = document.get("_embedded", {})
+    # HAL leaves ``_embedded`` out when there is nothing to embed.
+    if embedded == {} and isinstance(document.get("page"), dict):
+        return ()
+    items = embedded.get("response") if isinstance(embedded, dict) else None
+    if not isinstance(items, list):
+        raise TemporaryError("the list of incidents is not one", code="unreadable_answer")
+    # What is no object stays in its place as an incident that says nothing, so that it is told and not overlooked.
+    return tuple(item if isinstance(item, dict) else {} for item in items)
 
 
 def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

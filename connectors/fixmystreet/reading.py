@@ -17,11 +17,15 @@ from connectors.fixmystreet.observation import (
 )
 from connectors.fixmystreet.settings import FixMyStreetSettings
 from connectors.fixmystreet.wire import Incident
-from connectors.kit.errors import RejectedError
+from connectors.kit.errors import RejectedError, TemporaryError
 from connectors.kit.ports import Observation, SecondLook
 
 MOST_READS: Final = 3
-"""How often a slice is read from its start because it shrank while it was read."""
+"""How often a slice is read from its start because it moved while it was read."""
+
+MOST_PAGES: Final = 2_000
+"""How many pages one slice may have: 400,000 reports of one postal code at the usual size, far more than there are in
+years, and eight minutes of asking. Whatever has more has no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,14 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class SeenPage:
-    """A page of a slice; ``last`` is true on the one that ends it, ``unnamed`` counts incidents without a number."""
+    """A page of a slice; ``last`` is true on the one that ends it, ``unnamed`` counts incidents without a number.
+
+    ``ids`` are those of all that is listed, ours or not.
+    """
 
     number: int
     observations: Sequence[Observation]
-    listed: int
+    ids: frozenset[str]
     last: bool
     unnamed: int
 
@@ -68,30 +75,36 @@ class Reader:
         """The pages of a slice from ``first`` on.
 
         A listing moves while it is read. What is added pushes others onto a later page, so they are seen twice; what
-        leaves pulls others onto a page already read. So a slice that got fewer pages is read again from its start. A
-        smaller shift stays unseen: what it hides and is known gets a second look, what is new is in the next run.
+        leaves pulls others onto a page already read. So a slice that got fewer pages is read again from its start, and
+        so is one that stops bringing news before the last page that it counts. A smaller shift stays unseen: what it
+        hides and is known gets a second look, what is new is in the next run.
+
+        Raises TemporaryError ``endless_listing`` after the page that no slice can have.
         """
         for read in range(MOST_READS):
-            shrank = False
+            moved = False
             number = first if read == 0 else 0
             # Where a run resumes there were at least as many pages before.
             fewest: int | None = number + 1 if number else None
             seen: set[str] = set()
             while True:
                 listing = await self._listing(part, number)
-                shrank = shrank or (fewest is not None and listing.pages is not None and listing.pages < fewest)
-                fewest = listing.pages if fewest is None else fewest
                 page = self._seen(number, listing)
-                ids = {observation.external_id for observation in page.observations}
-                # A server that does not count its pages ends with an empty one, or repeats itself if it cannot page.
-                repeats = listing.pages is None and bool(ids) and ids <= seen
-                over = not listing.incidents or repeats or (listing.pages is not None and number + 1 >= listing.pages)
-                last = over and (not shrank or read + 1 == MOST_READS)
-                yield SeenPage(number, page.observations, page.listed, last, page.unnamed)
+                # A server that cannot page repeats itself, whatever it counts; one that does not count ends empty.
+                repeats = bool(page.ids) and page.ids <= seen
+                at_end = not listing.incidents or (listing.pages is not None and number + 1 >= listing.pages)
+                shrank = fewest is not None and listing.pages is not None and listing.pages < fewest
+                moved = moved or shrank or (repeats and not at_end and listing.pages is not None)
+                fewest = listing.pages if fewest is None else fewest
+                over = at_end or repeats
+                last = over and (not moved or read + 1 == MOST_READS)
+                yield SeenPage(number, page.observations, page.ids, last, page.unnamed)
                 if over:
                     break
-                seen |= ids
+                seen |= page.ids
                 number += 1
+                if number >= MOST_PAGES:
+                    raise TemporaryError(f"a list has no end after {MOST_PAGES} pages", code="endless_listing")
             if last:
                 return
 
@@ -105,8 +118,15 @@ class Reader:
                 continue
             if document is None:
                 absent.append(external_id)
-            elif observation := observation_from(document, Incident.model_validate(document), self._settled_before()):
+                continue
+            observation = observation_from(document, Incident.model_validate(document), self._settled_before())
+            if observation is None:
+                continue
+            if observation.external_id == external_id:
                 present.append(observation)
+            else:
+                # Another one in its place says that it is not there; of the other one nobody asked.
+                absent.append(external_id)
         return SecondLook(present, absent)
 
     def gone(self, external_id: str, last_body: bytes | None) -> Observation:
@@ -128,15 +148,18 @@ class Reader:
 
     def _seen(self, number: int, listing: Listing) -> SeenPage:
         observations = {}
+        ids = set()
         unnamed = 0
         for document in listing.incidents:
             incident = Incident.model_validate(document)
             observation = observation_from(document, incident, self._settled_before())
             if observation is None:
                 unnamed += 1
-            elif self._territory.holds(incident):
+                continue
+            ids.add(observation.external_id)
+            if self._territory.holds(incident):
                 observations[observation.external_id] = observation
-        return SeenPage(number, tuple(observations.values()), len(listing.incidents), last=False, unnamed=unnamed)
+        return SeenPage(number, tuple(observations.values()), frozenset(ids), last=False, unnamed=unnamed)
 
     def _settled_before(self) -> datetime:
         """Two sweeps earlier than it leaves the listings, so that a sweep has seen it settled before it is missed."""

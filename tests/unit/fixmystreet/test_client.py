@@ -110,6 +110,41 @@ async def test_what_goes_wrong_says_what_to_do_next(
             await source._client.incidents(page=0, size=1, municipality="1000")
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"_embedded": None, "page": {"totalPages": 1}},
+        {"_embedded": [], "page": {"totalPages": 1}},
+        {"_embedded": {"response": an_incident(1)}, "page": {"totalPages": 1}},
+        {"_embedded": {"response": None}, "page": {"totalPages": 1}},
+        {"_embedded": {"incidents": [an_incident(1)]}, "page": {"totalPages": 1}},
+        {"page": None},
+        {},
+    ],
+)
+async def test_a_list_of_another_shape_is_not_an_empty_one(document: object) -> None:
+    async with the_gateway() as (source, router):
+        router.get(f"{GATEWAY}/incidents").respond(json=document)
+        with pytest.raises(TemporaryError) as told:
+            await source._client.incidents(page=0, size=1, municipality="1000")
+    assert told.value.code == "unreadable_answer"
+
+
+@pytest.mark.parametrize("document", [{"page": {}}, {"_embedded": {}, "page": {}}, {"_embedded": {"response": []}}])
+async def test_a_list_of_nothing_is_an_empty_one(document: object) -> None:
+    async with the_gateway() as (source, router):
+        router.get(f"{GATEWAY}/incidents").respond(json=document)
+        listing = await source._client.incidents(page=0, size=1, municipality="1000")
+    assert listing.incidents == ()
+
+
+async def test_something_else_among_incidents_counts_as_one_without_a_number() -> None:
+    async with the_gateway() as (source, router):
+        router.get(f"{GATEWAY}/incidents").respond(json={"_embedded": {"response": [None, "x", an_incident(1)]}})
+        listing = await source._client.incidents(page=0, size=3, municipality="1000")
+    assert listing.incidents == ({}, {}, an_incident(1))
+
+
 async def test_an_answer_beyond_the_limit_is_not_read() -> None:
     async with the_gateway(answer_limit=65_536) as (source, router):
         router.get(f"{GATEWAY}/incidents").respond(json={"page": {}, "padding": "x" * 70_000})

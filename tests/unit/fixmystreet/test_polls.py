@@ -2,10 +2,12 @@
 
 import json
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
+from connectors.fixmystreet.reading import MOST_PAGES
 from connectors.kit.errors import ConnectorError, MisconfiguredError, RejectedError, TemporaryError
 from connectors.kit.strict_json import parse
 from tests.contract.keeper import Keeper, KilledError
@@ -176,6 +178,89 @@ async def test_an_incident_without_a_number_is_told_and_does_not_hold_back_the_o
             await keeper.run(the_polls(source)[0])
     assert keeper.ids == {1}
     assert keeper.cursors["recent"]["read_to"] == "2026-05-20"
+
+
+def numbered_by_page(request: httpx.Request) -> list[dict[str, object]]:
+    first = 2 * int(request.url.params.get("page", 0))
+    return [an_incident(first + 1), an_incident(first + 2)]
+
+
+@pytest.mark.parametrize("pages", [None, 0, 1_000_000_000])
+async def test_a_server_that_repeats_itself_is_left_however_many_pages_it_claims(pages: int | None) -> None:
+    keeper = Keeper()
+    api = Api()
+    api.answers["/incidents"] = httpx.Response(
+        200, json={"_embedded": {"response": reports(2)}, "page": {"totalPages": pages}}
+    )
+    async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
+        await keeper.run(the_polls(source)[1])
+    assert keeper.ids == {1, 2}
+    assert keeper.pages[-1].sweep_complete
+    assert len(api.asked) <= 6
+
+
+@pytest.mark.parametrize("counts_pages", [False, True])
+async def test_a_list_without_end_is_left_and_told_and_not_called_complete(counts_pages: bool) -> None:
+    api = Api()
+
+    def endless(request: httpx.Request) -> None:
+        page = {"totalPages": int(request.url.params.get("page", 0)) + 2} if counts_pages else {}
+        document = {"_embedded": {"response": numbered_by_page(request)}, "page": page}
+        api.answers["/incidents"] = httpx.Response(200, json=document)
+
+    api.before_answer = endless
+    async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
+        recent, sweep = the_polls(source)
+        plan = {"since": "2026-05-01", "municipalities": ["1000"], "slice_days": 31}
+        position: dict[str, Any] = {"municipality": "1000", "start": "2026-05-01", "page": MOST_PAGES - 2}
+        cursors: dict[str, dict[str, Any]] = {
+            "recent": {"window": position | {"day": "2026-05-20"}},
+            "sweep": position | {"sweep": 1, "plan": plan, "until": "2026-05-20"},
+        }
+        for poll in (recent, sweep):
+            keeper = Keeper()
+            keeper.cursors = {poll.name: cursors[poll.name]}
+            for _ in range(2):
+                with pytest.raises(TemporaryError) as told:
+                    await keeper.run(poll)
+                assert told.value.code == "endless_listing"
+            assert keeper.ids >= {2 * MOST_PAGES - 1, 2 * MOST_PAGES}
+            assert not [page for page in keeper.pages if page.sweep_complete]
+            assert not keeper.cursors[poll.name].get("read_to")
+
+
+async def test_what_a_whole_page_of_news_pushes_back_is_still_read() -> None:
+    keeper = Keeper()
+    api = Api(*reports(6))
+
+    def a_page_of_news(request: httpx.Request) -> None:
+        if request.url.params.get("page") == "1" and len(api.incidents) == 6:
+            api.incidents[:0] = [an_incident(7), an_incident(8)]
+
+    api.before_answer = a_page_of_news
+    async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
+        await keeper.run(the_polls(source)[1])
+    assert keeper.ids == {1, 2, 3, 4, 5, 6, 7, 8}
+    assert keeper.pages[-1].sweep_complete
+
+
+async def test_a_page_of_others_does_not_end_a_listing() -> None:
+    keeper = Keeper()
+    api = Api()
+    others = [an_incident(number, creationDate="2026-04-01T10:00:00") for number in range(1, 7)]
+    everything = [*others, an_incident(7)]
+
+    def unfiltered(request: httpx.Request) -> None:
+        first = 2 * int(request.url.params.get("page", 0))
+        part = everything[first : first + 2]
+        api.answers["/incidents"] = httpx.Response(
+            200, json={"_embedded": {"response": part}} if part else {"page": {}}
+        )
+
+    api.before_answer = unfiltered
+    async with a_source(api, municipalities=("1000",), sweep_slice_days=31) as source:
+        await keeper.run(the_polls(source)[1])
+    assert keeper.ids == {7}
 
 
 FAULTS = {
@@ -368,6 +453,16 @@ async def test_a_second_look_tells_those_that_are_there_from_those_that_are_gone
     assert [seen.external_id for seen in look.present] == ["1", "2"]
     assert json.loads(look.present[1].body)["mergedWith"] == 1
     assert look.absent == ["3", "4"]
+
+
+async def test_another_report_than_the_one_asked_for_is_not_believed() -> None:
+    api = Api(an_incident(1))
+    api.answers["/incidents/2"] = httpx.Response(200, json={"response": an_incident(1)})
+    api.answers["/incidents/3"] = httpx.Response(200, json={"response": an_incident(0)})
+    async with a_source(api) as source:
+        look = await the_polls(source)[1].look_again(["1", "2", "3"])
+    assert [seen.external_id for seen in look.present] == ["1"]
+    assert look.absent == ["2"]
 
 
 @pytest.mark.parametrize(("status", "error"), [(403, MisconfiguredError), (500, TemporaryError), (301, ConnectorError)])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.catalogue import CATALOGUE
+from relais.operations.fixtures import Fixture, read_fixtures
 
 ROOT = Path(__file__).parents[2]
 FILES = re.compile(r"^### `([^`]+)`\n(?:(?!#).*\n)*?```\w+\n((?:.*\n)*?)```$", re.MULTILINE)
@@ -63,6 +64,19 @@ def test_a_system_is_added_by_the_files_and_the_line_of_the_how_to(checkout: Pat
     assert rehearsed.returncode == 0, rehearsed.stderr + rehearsed.stdout
     assert "lighting" in rehearsed.stdout, rehearsed.stdout
     assert "not understood" not in rehearsed.stdout
+
+
+def test_the_fixtures_of_the_how_to_can_be_played(checkout: Path) -> None:
+    files = files_in("replay-fixtures.md")
+    for name, text in files.items():
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_text(text, encoding="utf-8")
+    found = [item for name in files for _, item in read_fixtures(checkout / name, ["fixmystreet"])]
+
+    assert [(item.source, item.door) for item in found if isinstance(item, Fixture)] == [
+        ("fixmystreet", "webhook"),
+        ("fixmystreet", "incidents"),
+    ]
 
 
 def test_the_rules_of_the_how_to_and_their_examples_hold(checkout: Path) -> None:

@@ -73,7 +73,7 @@ def check_rules(settings: Settings) -> list[CheckResult]:
 
 
 async def check_ledger(settings: Settings) -> list[CheckResult]:
-    """Whether the ledger can be used, and which sinks are paused in it."""
+    """Whether the ledger can be used, whether its audit trail holds, and which sinks are paused in it."""
     file = ledger_file(settings.ledger_url.get_secret_value())
     if file is not None and not file.exists():
         return [CheckResult("ledger", ok=True, detail=f"sqlite, will be made at {file} by the first start")]
@@ -81,12 +81,18 @@ async def check_ledger(settings: Settings) -> list[CheckResult]:
         async with open_books(settings) as ledger:
             paused = await paused_sinks(ledger)
             detail = f"{ledger.database.dialect}, migrated"
+            broken = await ledger.audit.first_broken()
     except UnavailableError as error:
         return [CheckResult("ledger", ok=False, detail=str(error))]
-    return [CheckResult("ledger", ok=True, detail=detail)] + [
+    return [CheckResult("ledger", ok=True, detail=detail), _audit_trail(broken)] + [
         CheckResult(f"sink {sink.name}", ok=False, detail=f"paused: {sink.reason}; then 'relais resume {sink.name}'")
         for sink in paused
     ]
+
+
+def _audit_trail(broken: int | None) -> CheckResult:
+    fault = f"entry {broken} was changed, or the one before it is missing"
+    return CheckResult("audit trail", ok=broken is None, detail="holds" if broken is None else fault)
 
 
 async def check_broker(settings: Settings) -> list[CheckResult]:

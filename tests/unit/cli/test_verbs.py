@@ -175,6 +175,7 @@ def test_check_has_a_line_each_and_fails_when_anything_is_wrong(relais: Relais) 
         "settings": "ok",
         "rules": "ok",
         "ledger": "ok",
+        "audit": "ok",
         "broker": "ok",
         "source": "FAULT",
         "sink": "FAULT",

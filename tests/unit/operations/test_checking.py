@@ -57,10 +57,19 @@ async def test_a_system_that_does_not_answer_is_given_up() -> None:
 
 async def test_a_migrated_ledger_is_well_and_its_paused_sinks_are_not(desk: Desk) -> None:
     await desk.ledger.sinks.pause("crm", "the token is refused")
-    ledger, sink = await check_ledger(settings(ledger_url=desk.world.url))
+    ledger, trail, sink = await check_ledger(settings(ledger_url=desk.world.url))
     assert ledger == CheckResult("ledger", ok=True, detail="sqlite, migrated")
+    assert trail == CheckResult("audit trail", ok=True, detail="holds")
     assert (sink.name, sink.ok) == ("sink crm", False)
     assert "the token is refused" in sink.detail
+
+
+async def test_a_changed_entry_of_the_audit_trail_is_a_fault(desk: Desk) -> None:
+    for _ in range(3):
+        await desk.ledger.audit.add("somebody@desk", "retry", "events 1")
+    await desk.world.sql("UPDATE audit SET actor = 'nobody' WHERE id = 2")
+    _, trail = await check_ledger(settings(ledger_url=desk.world.url))
+    assert trail == CheckResult("audit trail", ok=False, detail="entry 2 was changed, or the one before it is missing")
 
 
 async def test_an_embedded_ledger_that_the_first_start_makes_is_no_fault_and_is_not_made(tmp_path: Path) -> None:
@@ -103,6 +112,7 @@ async def test_the_embedded_broker_is_known_by_its_version() -> None:
 async def test_a_missing_program_for_the_embedded_broker_is_a_fault(tmp_path: Path) -> None:
     (result,) = await check_broker(settings(nats_server_bin=tmp_path / "nowhere"))
     assert (result.ok, "there is no program" in result.detail) == (False, True)
+    assert " RELAIS_NATS_SERVER_BIN" in result.detail
 
 
 def test_the_rules_that_come_with_the_program_are_well() -> None:

@@ -45,7 +45,8 @@ async def test_a_parked_event_is_listed_told_retried_and_audited(desk: Desk) -> 
 
 async def test_a_paused_sink_is_seen_and_resumed(desk: Desk) -> None:
     await desk.ledger.sinks.pause("crm", "the token is refused")
-    ledger, sink = await check_ledger(Settings.model_validate({"ledger_url": desk.world.url}))
+    ledger, trail, sink = await check_ledger(Settings.model_validate({"ledger_url": desk.world.url}))
+    assert (trail.name, trail.ok) == ("audit trail", True)
     assert (ledger.ok, sink.ok) == (True, False)
     assert await resume(desk.ledger, "crm", actor=ACTOR) is Resumed.RESUMED
 

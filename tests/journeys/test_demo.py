@@ -128,12 +128,10 @@ async def test_kept_running_it_says_where_everything_is() -> None:
         addresses = dict(re.findall(r"^(CRM-CMT|Fix My Street|Relais' \w+) +(http\S+)$", said, re.M))
         async with httpx.AsyncClient() as client:
             answers = {name: (await client.get(address)).status_code for name, address in addresses.items()}
-        settings = re.search(r"^  \. (\S+)$", said, re.M)
-        command = re.search(r"^  relais (show \S+)$", said, re.M)
-        assert settings is not None
-        assert command is not None
+        printed = re.search(r"^  (\. .+ && )relais (show \S+)$", said, re.M)
+        assert printed is not None
         show = await asyncio.create_subprocess_shell(
-            f". {settings[1]} && {sys.executable} -m relais.cli.main {command[1]}", cwd=ROOT, stdout=PIPE, stderr=PIPE
+            f"{printed[1]}{sys.executable} -m relais.cli.main {printed[2]}", cwd=ROOT, stdout=PIPE, stderr=PIPE
         )
         story, trouble = await show.communicate()
         process.send_signal(signal.SIGINT)
